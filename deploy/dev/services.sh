@@ -103,6 +103,7 @@ choose_kinds() {
 
 bring_up() {
   choose_kinds
+  save_vars
   local began
   began=$(now_ms)
   # RabbitMQ takes longest, so it boots while PostgreSQL does.
