@@ -1,0 +1,47 @@
+# Everything here is one line over cargo or deploy/. `make` alone lists it.
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint fmt bench kill-tests services services-stop image up down
+
+SERVICES := deploy/dev/services.sh
+EVERYTHING := --workspace --all-features --locked
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# The dev profile, because it is built in half the time of the release one and the demo does not wait for the CPU.
+demo: ## try it on this machine: nothing to install but Rust and a C compiler, no account, no key
+	cargo run --locked -p cli --bin tapedeck -- demo
+
+# Built first, so that the servers do not idle through it.
+test: ## every test, against a real PostgreSQL and a real RabbitMQ
+	cargo test $(EVERYTHING) --no-run
+	$(SERVICES) run -- cargo test $(EVERYTHING)
+
+lint: ## formatting, clippy with warnings as errors, the house rules
+	cargo fmt --all --check
+	deploy/dev/sizes.sh
+	cargo clippy $(EVERYTHING) --all-targets -- -D warnings
+
+fmt: ## format everything
+	cargo fmt --all
+
+bench: ## measure throughput and latency of the release build
+	$(SERVICES) run -- cargo run --release --locked -p bench
+
+kill-tests: ## kill workers, PostgreSQL and RabbitMQ under load, and look for what was lost or done twice
+	$(SERVICES) run -- deploy/kill/run.sh
+
+services: ## start a PostgreSQL and a RabbitMQ for work by hand; prints how to reach them
+	@$(SERVICES) start
+
+services-stop: ## stop them
+	@$(SERVICES) stop
+
+image: ## build the container image
+	docker build -f deploy/Dockerfile -t tapedeck .
+
+up: ## the production shape in containers, with the sandbox in place of the vendors
+	docker compose --env-file deploy/compose/sandbox.env up --build --detach --wait
+
+down: ## take the containers down; data volumes stay
+	docker compose --env-file deploy/compose/sandbox.env down
