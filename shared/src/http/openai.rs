@@ -4,9 +4,7 @@
 //! that do not look like OpenAI's, never shows `Retry-After`, and logs the body of what it cannot read. So it is given a
 //! service of ours, which sends through [`Vendor`] and hands on nothing but complete answers of 2xx.
 
-use async_openai::{
-    Client, config::OpenAIConfig, error::OpenAIError, middleware::HttpRequestFactory,
-};
+use async_openai::{Client, config::OpenAIConfig, error::OpenAIError, middleware::HttpRequestFactory};
 use axum::http::{self, HeaderValue, header};
 use bytes::{Bytes, BytesMut};
 use reqwest::{Request, RequestBuilder, Response};
@@ -21,26 +19,16 @@ const ANSWER_LIMIT: usize = 32 << 20;
 ///
 /// One call is one request: nothing is retried here. What goes wrong is read with [`client_error`]. It waits long for an
 /// answer ([`Vendor::patient`]), because inference says nothing until it is done; the step's deadline bounds it.
-pub fn client(
-    vendor: Vendor,
-    base_url: &str,
-    api_key: Option<&SecretString>,
-) -> Client<OpenAIConfig> {
+pub fn client(vendor: Vendor, base_url: &str, api_key: Option<&SecretString>) -> Client<OpenAIConfig> {
     let bearer = api_key.and_then(|key| bearer(vendor.name(), key));
     // All four are stated, because the library fills in what is not from the process environment.
-    let config = OpenAIConfig::new()
-        .with_api_base(base_url)
-        .with_api_key("")
-        .with_org_id("")
-        .with_project_id("");
+    let config = OpenAIConfig::new().with_api_base(base_url).with_api_key("").with_org_id("").with_project_id("");
     let http = vendor.patient().clone();
     let send = move |factory: HttpRequestFactory| {
         let (vendor, bearer) = (vendor.clone(), bearer.clone());
         async move {
             let request = authorized(factory.build().await?, bearer);
-            send(&vendor, request)
-                .await
-                .map_err(|e| OpenAIError::Boxed(Box::new(e)))
+            send(&vendor, request).await.map_err(|e| OpenAIError::Boxed(Box::new(e)))
         }
     };
     // In this order: setting the client after the service puts the retrying service back.
@@ -64,10 +52,7 @@ pub fn client_error(vendor: &'static str, error: OpenAIError) -> ClientError {
 
 fn bearer(vendor: &'static str, key: &SecretString) -> Option<HeaderValue> {
     let Ok(mut value) = HeaderValue::try_from(format!("Bearer {}", key.expose_secret())) else {
-        tracing::warn!(
-            vendor,
-            "the API key holds characters that no header can carry; calling without it"
-        );
+        tracing::warn!(vendor, "the API key holds characters that no header can carry; calling without it");
         return None;
     };
     value.set_sensitive(true);
@@ -83,24 +68,11 @@ fn authorized(mut request: Request, bearer: Option<HeaderValue>) -> Request {
 }
 
 async fn send(vendor: &Vendor, request: Request) -> Result<Response, ClientError> {
-    let asked_in_json = request
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|v| v == "application/json");
-    let response = vendor
-        .send(RequestBuilder::from_parts(
-            vendor.patient().clone(),
-            request,
-        ))
-        .await?;
+    let asked_in_json = request.headers().get(header::CONTENT_TYPE).is_some_and(|v| v == "application/json");
+    let response = vendor.send(RequestBuilder::from_parts(vendor.patient().clone(), request)).await?;
     let status = response.status();
     if !status.is_success() {
-        return Err(ClientError::from_parts(
-            vendor.name(),
-            status,
-            None,
-            String::new(),
-        ));
+        return Err(ClientError::from_parts(vendor.name(), status, None, String::new()));
     }
     let read = read(vendor.name(), response, asked_in_json).await;
     if let Err(error) = &read {
@@ -112,27 +84,16 @@ async fn send(vendor: &Vendor, request: Request) -> Result<Response, ClientError
 }
 
 /// The whole body. A question in JSON is answered in JSON; checking that here keeps the body out of the library's log.
-async fn read(
-    vendor: &'static str,
-    mut response: Response,
-    json: bool,
-) -> Result<Bytes, ClientError> {
+async fn read(vendor: &'static str, mut response: Response, json: bool) -> Result<Bytes, ClientError> {
     let mut body = BytesMut::new();
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|e| ClientError::from_transport(vendor, &e))?
-    {
+    while let Some(chunk) = response.chunk().await.map_err(|e| ClientError::from_transport(vendor, &e))? {
         if body.len() + chunk.len() > ANSWER_LIMIT {
             return Err(ClientError::nonsense(vendor, "answered without end"));
         }
         body.extend_from_slice(&chunk);
     }
     if json && serde_json::from_slice::<serde::de::IgnoredAny>(&body).is_err() {
-        return Err(ClientError::nonsense(
-            vendor,
-            "answered something that is not JSON",
-        ));
+        return Err(ClientError::nonsense(vendor, "answered something that is not JSON"));
     }
     Ok(body.freeze())
 }

@@ -1,0 +1,33 @@
+//! The words of Tapedeck (one per concept: file, queue, span, metric label, column, log field) and their pure rules.
+//!
+//! Nothing here does I/O. To add a concept: one file, named after it, re-exported below.
+
+mod call;
+mod delivery;
+mod event;
+mod feedback;
+mod ids;
+mod job;
+mod measure;
+mod phone;
+mod recording;
+mod report;
+mod step;
+mod transcript;
+mod verdict;
+
+pub use call::{Agent, Call, CallFacts, CallKey, CallStatus, Conclusion, Contact, Direction};
+pub use delivery::{Delivery, Milestone};
+pub use event::{Event, EventKind, NewEvent};
+pub use feedback::{
+    ActionItem, Coaching, Feedback, Judged, Measured, Owner, PartyMeasured, Sentiment, Usage, quote_occurs,
+};
+pub use ids::{CallId, EventId, JobId};
+pub use job::{Job, JobState, NewJob, Wake};
+pub use measure::measure;
+pub use phone::Phone;
+pub use recording::Recording;
+pub use report::Report;
+pub use step::{ProviderId, QueueName, SinkId, Step};
+pub use transcript::{Speaker, Transcript, Turn};
+pub use verdict::{Outcome, Reason, StepError, Verdict, VerdictExt, Write};
