@@ -1,0 +1,182 @@
+//! The outside world of Tapedeck, simulated over HTTP for tests, the demo and benchmarks.
+//!
+//! One listener, one prefix per vendor ([`Vendor`]), faults on demand ([`Fault`]), a ledger of what the vendors were
+//! asked and a state of what they hold. It knows the vendors from their documents alone and depends on nothing of ours.
+//!
+//! To add a vendor: a variant in `vendor.rs`, a module with `routes`, `refusal` and a `Store`, one line each in
+//! `server.rs` and `world.rs`.
+
+mod callmind;
+mod calls;
+mod cloudtalk;
+mod control;
+mod faults;
+mod ghl;
+mod ledger;
+mod openai;
+mod recordings;
+pub mod samples;
+mod server;
+mod switches;
+mod vendor;
+mod world;
+
+use std::{fmt, net::SocketAddr};
+
+use anyhow::Context;
+use tokio::{net::TcpListener, task::AbortHandle};
+
+pub use callmind::{CallmindRecord, CallmindState, CallmindUpdate};
+pub use calls::{CallMode, PlaceCall, PlacedCall, WebhookAnswer};
+pub use cloudtalk::{CloudtalkState, RecordingState};
+pub use faults::{Fault, FaultKind};
+pub use ghl::{Contact, ContactState, Conversation, CustomField, FieldValue, GhlState, Message, Note};
+pub use ledger::{LedgerEntry, LedgerFilter};
+pub use openai::OpenaiState;
+pub use recordings::{Recording, RecordingFile};
+pub use switches::{CallmindDuplicates, Rate, Switches};
+pub use vendor::Vendor;
+pub use world::State;
+
+/// A running sandbox. It stops, with all its connections, when this is dropped.
+pub struct Sandbox {
+    addr: SocketAddr,
+    world: world::Shared,
+    server: AbortHandle,
+}
+
+/// What to configure as the vendors' base URLs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseUrls {
+    /// CloudTalk's REST API.
+    pub cloudtalk: String,
+    /// OpenAI, for speech and model.
+    pub openai: String,
+    /// GoHighLevel.
+    pub ghl: String,
+    /// Callmind.
+    pub callmind: String,
+}
+
+impl Sandbox {
+    /// Binds (port 0 takes any free one) and serves in the background of the current runtime.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub async fn start(listen: SocketAddr) -> anyhow::Result<Self> {
+        Self::start_as(listen, None).await
+    }
+
+    /// The same, known to others under another origin, such as `http://sandbox:9100` in a compose file.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub async fn start_as(listen: SocketAddr, origin: Option<String>) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+        let addr = listener.local_addr().context("the listener has no address")?;
+        let origin = origin.map(|origin| origin.trim_end_matches('/').to_owned());
+        let world = world::World::new(origin.unwrap_or_else(|| format!("http://{}", reachable(addr))));
+        let server = tokio::spawn(server::serve(listener, world.clone())).abort_handle();
+        Ok(Self { addr, world, server })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Its origin, such as `http://127.0.0.1:9100`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.world.origin.clone()
+    }
+
+    /// What to configure as the vendors' base URLs.
+    #[must_use]
+    pub fn base_urls(&self) -> BaseUrls {
+        let of = |vendor: Vendor| format!("{}{}", self.world.origin, vendor.api());
+        BaseUrls {
+            cloudtalk: of(Vendor::Cloudtalk),
+            openai: of(Vendor::Openai),
+            ghl: of(Vendor::Ghl),
+            callmind: of(Vendor::Callmind),
+        }
+    }
+
+    /// Makes requests go wrong from now on.
+    pub fn fault(&self, fault: Fault) {
+        self.world.faults.add(fault);
+    }
+
+    /// All goes well again.
+    pub fn clear_faults(&self) {
+        self.world.faults.clear();
+    }
+
+    /// Every request that the vendors saw, in the order in which they ended.
+    #[must_use]
+    pub fn ledger(&self) -> Vec<LedgerEntry> {
+        self.world.ledger.list(&LedgerFilter::default())
+    }
+
+    /// The requests that one vendor saw on paths that contain `part`.
+    #[must_use]
+    pub fn asked(&self, vendor: Vendor, part: &str) -> Vec<LedgerEntry> {
+        let part = Some(part.to_owned());
+        self.world.ledger.list(&LedgerFilter { vendor: Some(vendor), path_contains: part, method: None })
+    }
+
+    /// Forgets the ledger.
+    pub fn clear_ledger(&self) {
+        self.world.ledger.clear();
+    }
+
+    /// What the vendors hold now.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.world.state()
+    }
+
+    /// Changes how strict the sandbox is.
+    pub fn switch(&self, change: impl FnOnce(&mut Switches)) {
+        self.world.switch(change);
+    }
+
+    /// Makes a call's recording available at CloudTalk and returns its public link.
+    pub fn add_recording(&self, call_id: u64, recording: impl Into<Recording>) -> String {
+        format!("{}{}", self.world.origin, self.world.cloudtalk.add_recording(call_id, recording.into()))
+    }
+
+    /// Makes the recording of a sample call available and posts CloudTalk's webhooks of it.
+    /// A webhook that gets no answer is reported with status 0.
+    ///
+    /// # Errors
+    /// An unknown sample or provider.
+    pub async fn place_call(&self, order: PlaceCall) -> anyhow::Result<PlacedCall> {
+        calls::place(&self.world, order).await
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sandbox").field("addr", &self.addr).finish_non_exhaustive()
+    }
+}
+
+/// An address that listens everywhere is reached on loopback.
+fn reachable(mut addr: SocketAddr) -> SocketAddr {
+    if addr.ip().is_unspecified() {
+        addr.set_ip(match addr {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    addr
+}

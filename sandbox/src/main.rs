@@ -1,0 +1,69 @@
+//! `sandbox`: the simulated outside world as a process of its own.
+
+use std::net::SocketAddr;
+
+use anyhow::Context;
+use clap::Parser;
+use sandbox::Sandbox;
+
+/// Simulates the services outside of Tapedeck over HTTP: CloudTalk, OpenAI (speech and chat), GoHighLevel, Callmind.
+///
+/// Nothing is real and nothing leaves this machine. GET / lists the base URLs to configure and the routes under
+/// /control that place calls, make requests go wrong, and show what the vendors were told.
+#[derive(Parser)]
+#[command(version, after_help = EXAMPLES)]
+struct Arguments {
+    /// Address to listen on; port 0 takes any free one.
+    #[arg(long, env = "SANDBOX_LISTEN", default_value = "127.0.0.1:9100")]
+    listen: SocketAddr,
+
+    /// Origin under which others reach it, if that is not the address above.
+    #[arg(long, env = "SANDBOX_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<String>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Place a call at a service on port 3000:
+    curl -s localhost:9100/control/calls -H 'content-type: application/json' \\
+      -d '{\"webhook_base\":\"http://127.0.0.1:3000\",\"secret\":\"…\",\"sample\":\"billing\",\"mode\":\"ended_with_url\"}'
+
+  Let the next three notes fail with 429:
+    curl -s localhost:9100/control/faults -H 'content-type: application/json' \\
+      -d '{\"vendor\":\"ghl\",\"method\":\"POST\",\"path_contains\":\"notes\",\"times\":3,\"fault\":{\"kind\":\"status\",\"status\":429,\"retry_after\":2}}'
+
+  See what GoHighLevel was asked:
+    curl -s 'localhost:9100/control/ledger?vendor=ghl'";
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    let arguments = Arguments::parse();
+    let sandbox = Sandbox::start_as(arguments.listen, arguments.public_url).await?;
+    let urls = sandbox.base_urls();
+    tracing::warn!(
+        listen = %sandbox.addr(),
+        cloudtalk = urls.cloudtalk,
+        openai = urls.openai,
+        ghl = urls.ghl,
+        callmind = urls.callmind,
+        "SIMULATED SERVICES: nothing here is real; transcripts and feedback are made up from sample calls"
+    );
+    stopped().await
+}
+
+/// Waits for Ctrl-C or, where there is such a thing, SIGTERM.
+async fn stopped() -> anyhow::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            interrupt = tokio::signal::ctrl_c() => interrupt.context("cannot wait for Ctrl-C")?,
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await.context("cannot wait for Ctrl-C")?;
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! Everything the sandbox remembers, shared by all handlers.
+
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use serde::Serialize;
+
+use crate::{
+    callmind, cloudtalk,
+    faults::Faults,
+    ghl,
+    ledger::Ledger,
+    openai,
+    switches::{Switches, SwitchesPatch},
+};
+
+/// Handle to the world, as axum state.
+pub(crate) type Shared = Arc<World>;
+
+/// One simulated outside world.
+pub(crate) struct World {
+    pub(crate) origin: String,
+    pub(crate) faults: Faults,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) cloudtalk: cloudtalk::Store,
+    pub(crate) openai: openai::Store,
+    pub(crate) ghl: ghl::Store,
+    pub(crate) callmind: callmind::Store,
+    switches: RwLock<Switches>,
+    http: OnceLock<reqwest::Client>,
+}
+
+impl World {
+    pub(crate) fn new(origin: String) -> Shared {
+        Arc::new(Self {
+            origin,
+            faults: Faults::default(),
+            ledger: Ledger::new(),
+            cloudtalk: cloudtalk::Store::default(),
+            openai: openai::Store::default(),
+            ghl: ghl::Store::default(),
+            callmind: callmind::Store::default(),
+            switches: RwLock::default(),
+            http: OnceLock::new(),
+        })
+    }
+
+    pub(crate) fn switches(&self) -> Switches {
+        *self.switches.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn switch(&self, change: impl FnOnce(&mut Switches)) -> Switches {
+        let mut switches = self.switches.write().unwrap_or_else(PoisonError::into_inner);
+        change(&mut switches);
+        self.ledger.record(switches.record);
+        *switches
+    }
+
+    pub(crate) fn patch(&self, patch: SwitchesPatch) -> Switches {
+        self.switch(|switches| patch.apply(switches))
+    }
+
+    /// The client that posts webhooks. Built on first use.
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        self.http.get_or_init(reqwest::Client::new)
+    }
+
+    pub(crate) fn state(&self) -> State {
+        State {
+            cloudtalk: self.cloudtalk.snapshot(),
+            openai: self.openai.snapshot(),
+            ghl: self.ghl.snapshot(),
+            callmind: self.callmind.snapshot(),
+        }
+    }
+}
+
+/// What every vendor holds now.
+#[derive(Clone, Debug, Serialize)]
+pub struct State {
+    /// Calls and recordings.
+    pub cloudtalk: cloudtalk::CloudtalkState,
+    /// How much was transcribed and judged.
+    pub openai: openai::OpenaiState,
+    /// Contacts with their notes, conversations, custom fields.
+    pub ghl: ghl::GhlState,
+    /// Call records with the history of their updates.
+    pub callmind: callmind::CallmindState,
+}
