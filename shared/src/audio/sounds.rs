@@ -1,0 +1,66 @@
+//! Synthetic sounds for tests.
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
+
+use std::{io::Write, path::PathBuf};
+
+use tempfile::NamedTempFile;
+
+/// Samples per second of everything made here.
+pub(super) const RATE: u32 = 8000;
+
+/// One of the files in `fixtures/`: 1 s of silence, 1 s of a pulsing tone on the left, 0.5 s of silence.
+pub(super) fn fixture(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "src/audio/fixtures", name].iter().collect()
+}
+
+/// A file with these bytes.
+pub(super) fn file(bytes: &[u8]) -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(bytes).unwrap();
+    file.flush().unwrap();
+    file
+}
+
+/// A WAV file out of any `fmt` and sizes.
+pub(super) fn raw_wav(fmt: &[u8], riff_size: u32, data_size: u32, samples: &[u8]) -> Vec<u8> {
+    let mut bytes = b"RIFF".to_vec();
+    bytes.extend(riff_size.to_le_bytes());
+    bytes.extend(b"WAVEfmt ");
+    bytes.extend(u32::try_from(fmt.len()).unwrap().to_le_bytes());
+    bytes.extend(fmt);
+    bytes.extend(b"LIST\x04\0\0\0INFOdata");
+    bytes.extend(data_size.to_le_bytes());
+    bytes.extend(samples);
+    bytes
+}
+
+/// The body of a `fmt ` chunk for samples at [`RATE`].
+pub(super) fn fmt(tag: u16, channels: u16, bits: u16) -> Vec<u8> {
+    let align = channels * bits / 8;
+    let mut fmt = tag.to_le_bytes().to_vec();
+    fmt.extend(channels.to_le_bytes());
+    fmt.extend(RATE.to_le_bytes());
+    fmt.extend((RATE * u32::from(align)).to_le_bytes());
+    fmt.extend(align.to_le_bytes());
+    fmt.extend(bits.to_le_bytes());
+    fmt
+}
+
+/// A WAV file of PCM16 with these channels.
+pub(super) fn wav(channels: &[Vec<f32>]) -> NamedTempFile {
+    let file = NamedTempFile::new().unwrap();
+    let spec = hound::WavSpec {
+        channels: u16::try_from(channels.len()).unwrap(),
+        sample_rate: RATE,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(file.path(), spec).unwrap();
+    for at in 0..channels[0].len() {
+        for channel in channels {
+            writer.write_sample((channel[at] * 32767.0) as i16).unwrap();
+        }
+    }
+    writer.finalize().unwrap();
+    file
+}
