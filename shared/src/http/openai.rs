@@ -4,16 +4,30 @@
 //! that do not look like OpenAI's, never shows `Retry-After`, and logs the body of what it cannot read. So it is given a
 //! service of ours, which sends through [`Vendor`] and hands on nothing but complete answers of 2xx.
 
+use std::time::Duration;
+
 use async_openai::{Client, config::OpenAIConfig, error::OpenAIError, middleware::HttpRequestFactory};
 use axum::http::{self, HeaderValue, header};
 use bytes::{Bytes, BytesMut};
 use reqwest::{Request, RequestBuilder, Response};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
 
-use super::{ClientError, Vendor};
+use super::{ClientError, ErrorKind, Vendor};
+use crate::domain::StepError;
 
 /// Answers are read up to this many bytes. An hour of speech with a time for each word takes about 2 MB.
 const ANSWER_LIMIT: usize = 32 << 20;
+/// Codes with which OpenAI says that paying, not waiting, helps (facts, crm_ai §2.3). They come with status 429.
+const QUOTA_CODES: [&str; 5] = [
+    "insufficient_quota",
+    "credit_balance_exhausted",
+    "organization_spend_limit_exceeded",
+    "project_spend_limit_exceeded",
+    "organization_usage_limit_exceeded",
+];
+/// How often an account without credit is tried again.
+const QUOTA_PAUSE: Duration = Duration::from_secs(15 * 60);
 
 /// A client for the server at `base_url` (with `/v1`, without a trailing slash), under the vendor's budget and circuit.
 ///
@@ -48,6 +62,25 @@ pub fn client_error(vendor: &'static str, error: OpenAIError) -> ClientError {
         }
         _ => ClientError::nonsense(vendor, "answered something else than was asked for"),
     }
+}
+
+/// The verdict on a failed call. An account without credit is left alone by everyone for a quarter of an hour
+/// (`quota-exhausted`), and no attempt is used up; all else is as [`ClientError`] says.
+pub async fn step_error(vendor: &Vendor, error: ClientError) -> StepError {
+    let spent = error.is(429) && error_codes(&error.body).iter().any(|code| QUOTA_CODES.contains(&code.as_str()));
+    if !spent {
+        return error.into();
+    }
+    let paused = ClientError { kind: ErrorKind::RateLimited { after: QUOTA_PAUSE }, ..error };
+    vendor.note(Some(&paused)).await;
+    StepError::snooze("quota-exhausted", QUOTA_PAUSE, paused)
+}
+
+/// What an error body gives as `code` and `type`, in this order; empty when it has another shape. Some servers send an
+/// integer as code, or a text instead of the object.
+pub fn error_codes(body: &str) -> Vec<String> {
+    let body: Value = serde_json::from_str(body).unwrap_or_default();
+    ["code", "type"].iter().filter_map(|name| body["error"][name].as_str()).map(str::to_owned).collect()
 }
 
 fn bearer(vendor: &'static str, key: &SecretString) -> Option<HeaderValue> {
