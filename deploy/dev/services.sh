@@ -87,12 +87,12 @@ new_state() {
 choose_kinds() {
   [[ -n ${TEST_DATABASE_URL:-} ]] && PG_KIND=external
   [[ -n ${TEST_AMQP_URL:-} ]] && RMQ_KIND=external
-  [[ -n $PG_KIND && -n $RMQ_KIND ]] && return
+  [[ -n $PG_KIND && -n $RMQ_KIND ]] && return 0
 
   if [[ ${TEST_SERVICES_FROM:-docker} == docker ]] && docker_answers; then
     if { [[ -n $PG_KIND ]] || postgres_docker_image; } && { [[ -n $RMQ_KIND ]] || rabbitmq_docker_image; }; then
       : "${PG_KIND:=docker}" "${RMQ_KIND:=docker}"
-      return
+      return 0
     fi
     say "Docker answers but has not got the images, so trying Debian's programs"
   fi
@@ -130,7 +130,7 @@ bring_up() {
 attempts() {
   local server=$1 attempt
   for attempt in 1 2 3; do
-    "${server}_launch" && "${server}_await" && return
+    "${server}_launch" && "${server}_await" && return 0
     "${server}_down"
     say "$server did not start (attempt $attempt of 3)"
   done
@@ -138,7 +138,9 @@ attempts() {
   die "$server does not start here. Set TEST_DATABASE_URL and TEST_AMQP_URL to servers that run, or start Docker."
 }
 
+# Goes on whatever fails on the way.
 bring_down() {
+  set +e
   [[ -n ${STATE:-} && -d $STATE ]] || return 0
   rabbitmq_down
   postgres_down
@@ -197,10 +199,10 @@ start() {
 }
 
 stop() {
-  [[ -f $POINTER ]] || { say "nothing to stop"; return; }
+  [[ -f $POINTER ]] || { say "nothing to stop"; return 0; }
   STATE=$(<"$POINTER")
   rm -f "$POINTER"
-  [[ -d $STATE ]] || { say "nothing to stop"; return; }
+  [[ -d $STATE ]] || { say "nothing to stop"; return 0; }
   tidy
   say "stopped"
 }

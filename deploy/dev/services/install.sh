@@ -14,7 +14,7 @@ rabbitmq_bin() {
   local found
   for found in /usr/lib/rabbitmq/bin/rabbitmq-server /usr/lib/rabbitmq/lib/*/sbin/rabbitmq-server \
     /opt/homebrew/opt/rabbitmq/sbin/rabbitmq-server "$(command -v rabbitmq-server || true)"; do
-    [[ -x $found ]] && { dirname "$found"; return; }
+    [[ -x $found ]] && { dirname "$found"; return 0; }
   done
   return 1
 }

@@ -25,7 +25,7 @@ postgres_await() {
 }
 
 postgres_start() {
-  if postgres_runs; then return; fi
+  if postgres_runs; then return 0; fi
   case $PG_KIND in
     docker) docker start "$PG_NAME" >/dev/null ;;
     # After a kill the old processes may hold the shared memory for another moment.
@@ -36,7 +36,7 @@ postgres_start() {
 
 # Open connections are cut off, as by a server that is restarted under its clients.
 postgres_stop() {
-  if ! postgres_runs; then return; fi
+  if ! postgres_runs; then return 0; fi
   case $PG_KIND in
     docker) docker stop -t 20 "$PG_NAME" >/dev/null ;;
     programs) postgres_ctl stop -m fast ;;
@@ -44,7 +44,7 @@ postgres_stop() {
 }
 
 postgres_kill() {
-  if ! postgres_runs; then return; fi
+  if ! postgres_runs; then return 0; fi
   case $PG_KIND in
     docker) docker kill "$PG_NAME" >/dev/null ;;
     programs)

@@ -34,7 +34,7 @@ free_port() {
   for _ in {1..200}; do
     port=$((20000 + (RANDOM * 32768 + RANDOM) % 12000))
     [[ " ${TAKEN:-} " == *" $port "* ]] && continue
-    listens "$port" || { TAKEN="${TAKEN:-} $port"; REPLY=$port; return; }
+    listens "$port" || { TAKEN="${TAKEN:-} $port"; REPLY=$port; return 0; }
   done
   die "found no free port between 20000 and 31999"
 }
@@ -92,8 +92,8 @@ discard() { wait_until 5 rm -rf "$1" 2>/dev/null || say "could not remove $1"; }
 run_to_its_end() {
   local status=0 child
   if ! env --default-signal=INT true 2>/dev/null; then
-    "$@"
-    return
+    "$@" || status=$?
+    return "$status"
   fi
   env --default-signal=INT,QUIT -- "$@" <&0 &
   child=$!

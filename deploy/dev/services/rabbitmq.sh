@@ -34,13 +34,13 @@ rabbitmq_await() {
 }
 
 rabbitmq_start() {
-  if rabbitmq_runs; then return; fi
+  if rabbitmq_runs; then return 0; fi
   rabbitmq_boot
   rabbitmq_await || { rabbitmq_log_tail >&2; return 1; }
 }
 
 rabbitmq_stop() {
-  if ! rabbitmq_runs; then return; fi
+  if ! rabbitmq_runs; then return 0; fi
   case $RMQ_KIND in
     docker) docker stop -t 60 "$RMQ_NAME" >/dev/null ;;
     programs) rabbitmq_signal TERM 60 ;;
@@ -48,7 +48,7 @@ rabbitmq_stop() {
 }
 
 rabbitmq_kill() {
-  if ! rabbitmq_runs; then return; fi
+  if ! rabbitmq_runs; then return 0; fi
   case $RMQ_KIND in
     docker) docker kill "$RMQ_NAME" >/dev/null ;;
     programs) rabbitmq_signal KILL 10 ;;
@@ -197,7 +197,7 @@ rabbitmq_epmd_pid() { cat "$STATE/rabbitmq/epmd" 2>/dev/null; }
 
 # The name server of Erlang nodes: one of our own, since the usual one is shared by the whole machine.
 rabbitmq_epmd() {
-  if alive "$(rabbitmq_epmd_pid)"; then return; fi
+  if alive "$(rabbitmq_epmd_pid)"; then return 0; fi
   local epmd
   epmd=$(command -v epmd || find /usr/lib/erlang/erts-*/bin -name epmd 2>/dev/null | head -n 1)
   [[ -n $epmd ]] || die "RabbitMQ is here, but Erlang's epmd is not"
