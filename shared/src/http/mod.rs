@@ -8,6 +8,7 @@ pub mod openai;
 use std::{sync::Arc, time::Duration};
 
 pub use error::{ClientError, ErrorKind, retry_after};
+use futures::{StreamExt, TryStreamExt};
 use reqwest::{RequestBuilder, Response};
 
 use crate::{
@@ -117,6 +118,10 @@ impl Vendor {
 }
 
 fn http_client(read_timeout: Duration) -> reqwest::Result<reqwest::Client> {
+    builder(read_timeout).build()
+}
+
+fn builder(read_timeout: Duration) -> reqwest::ClientBuilder {
     #[expect(clippy::disallowed_methods, reason = "the one place that builds HTTP clients")]
     let builder = reqwest::Client::builder();
     builder
@@ -125,7 +130,6 @@ fn http_client(read_timeout: Duration) -> reqwest::Result<reqwest::Client> {
         .redirect(reqwest::redirect::Policy::none())
         .pool_max_idle_per_host(64)
         .user_agent(concat!("tapedeck/", env!("CARGO_PKG_VERSION")))
-        .build()
 }
 
 /// Bytes on their way from outside, unproven.
@@ -136,4 +140,16 @@ pub struct Download {
     pub length: Option<u64>,
     /// The announced media type.
     pub content_type: Option<String>,
+}
+
+impl Download {
+    /// The body of an answer. Errors of its stream name the vendor and what happened, never the URL.
+    pub fn from_response(vendor: &'static str, response: Response) -> Self {
+        let length = response.content_length();
+        let content_type = response.headers().get(reqwest::header::CONTENT_TYPE);
+        let content_type = content_type.and_then(|text| text.to_str().ok()).map(str::to_owned);
+        let stream =
+            response.bytes_stream().map_err(move |e| std::io::Error::other(ClientError::from_transport(vendor, &e)));
+        Self { stream: stream.boxed(), length, content_type }
+    }
 }

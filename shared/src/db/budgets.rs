@@ -1,0 +1,106 @@
+//! Rate limits and circuits of vendors. Times are microseconds since 1970, so that the arithmetic is the same in both
+//! databases.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::Db;
+
+/// Under what terms a call is admitted.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// Calls that may come at once; 0 for no limit.
+    pub burst: i64,
+    /// Microseconds between calls after that.
+    pub interval: i64,
+    /// Failures in a row that open the circuit.
+    pub open_after: i64,
+    /// How long one prober keeps the others waiting.
+    pub probe: Duration,
+}
+
+/// Whether a call may be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// Yes.
+    Go,
+    /// Yes, and the outcome decides whether the circuit closes.
+    Probe,
+    /// Not before this time has passed.
+    Wait(Duration),
+}
+
+/// Takes one call's worth.
+///
+/// # Errors
+/// When the database is away.
+pub async fn take(db: &Db, vendor: &str, terms: Terms, now: DateTime<Utc>) -> sqlx::Result<Admission> {
+    let micros = now.timestamp_micros();
+    let probe_until = micros + i64::try_from(terms.probe.as_micros()).unwrap_or(i64::MAX / 2);
+    // The row is only changed where the call is admitted; an open circuit whose pause is over admits one and pauses again.
+    let sql = "insert into budgets (vendor, tat, failures, paused_until) values ($1, $2 + $3, 0, 0)
+        on conflict (vendor) do update set
+            tat = (case when budgets.tat > $2 then budgets.tat else $2 end) + $3,
+            paused_until = case when budgets.failures >= $5 then $6 else budgets.paused_until end
+        where budgets.paused_until <= $2 and budgets.tat - $2 <= $4
+        returning failures";
+    let slack = (terms.burst - 1).max(0) * terms.interval;
+    let admitted: Option<i64> = on!(db, c => {
+        let query = sqlx::query_scalar(sql).bind(vendor).bind(micros).bind(terms.interval);
+        query.bind(slack).bind(terms.open_after).bind(probe_until).fetch_optional(c).await
+    })?;
+    match admitted {
+        Some(failures) if failures >= terms.open_after => Ok(Admission::Probe),
+        Some(_) => Ok(Admission::Go),
+        None => {
+            let sql = "select tat, paused_until from budgets where vendor = $1";
+            let (tat, paused_until): (i64, i64) = on!(db, c => sqlx::query_as(sql).bind(vendor).fetch_one(c).await)?;
+            let wait = (paused_until - micros).max(tat - micros - slack).max(1_000);
+            Ok(Admission::Wait(Duration::from_micros(wait.unsigned_abs())))
+        }
+    }
+}
+
+/// Nobody calls the vendor until then.
+///
+/// # Errors
+/// When the database is away.
+pub async fn pause(db: &Db, vendor: &str, until: DateTime<Utc>) -> sqlx::Result<()> {
+    let sql = "insert into budgets (vendor, tat, failures, paused_until) values ($1, 0, 0, $2)
+        on conflict (vendor) do update set paused_until =
+            case when budgets.paused_until > excluded.paused_until then budgets.paused_until else excluded.paused_until end";
+    on!(db, c => sqlx::query(sql).bind(vendor).bind(until.timestamp_micros()).execute(c).await.map(drop))
+}
+
+/// Counts a failure; from `open_after` in a row on, pauses the vendor for longer each time and returns for how long.
+///
+/// # Errors
+/// When the database is away.
+pub async fn failed(
+    db: &Db,
+    vendor: &str,
+    open_after: i64,
+    longest: Duration,
+    now: DateTime<Utc>,
+) -> sqlx::Result<Option<Duration>> {
+    let sql = "insert into budgets (vendor, tat, failures, paused_until) values ($1, 0, 1, 0)
+        on conflict (vendor) do update set failures = budgets.failures + 1 returning failures";
+    let failures: i64 = on!(db, c => sqlx::query_scalar(sql).bind(vendor).fetch_one(c).await)?;
+    if failures < open_after {
+        return Ok(None);
+    }
+    let doublings = u32::try_from((failures - open_after).min(16)).unwrap_or(16);
+    let wait = Duration::from_secs(5).saturating_mul(1 << doublings).min(longest);
+    pause(db, vendor, now + wait).await?;
+    Ok(Some(wait))
+}
+
+/// The vendor answers: its circuit is closed.
+///
+/// # Errors
+/// When the database is away.
+pub async fn succeeded(db: &Db, vendor: &str) -> sqlx::Result<()> {
+    let sql = "update budgets set failures = 0, paused_until = 0 where vendor = $1 and failures > 0";
+    on!(db, c => sqlx::query(sql).bind(vendor).execute(c).await.map(drop))
+}

@@ -1,0 +1,83 @@
+//! Calls, and how events are tied to them.
+
+mod tie;
+
+use chrono::{DateTime, Utc};
+use sqlx::types::Json;
+pub use tie::tie;
+use uuid::Uuid;
+
+use super::{Db, Tx, unreadable};
+use crate::domain::{Call, CallFacts, CallId, Conclusion, ProviderId};
+
+#[derive(sqlx::FromRow)]
+pub(super) struct Row {
+    id: Uuid,
+    provider: String,
+    account: String,
+    facts: Json<CallFacts>,
+    conclusion: Option<String>,
+    created_at: DateTime<Utc>,
+}
+
+impl TryFrom<Row> for Call {
+    type Error = sqlx::Error;
+
+    fn try_from(row: Row) -> sqlx::Result<Self> {
+        let conclusion = row.conclusion.map(|text| {
+            serde_json::from_value::<Conclusion>(text.into()).map_err(|e| unreadable("conclusion", e))
+        });
+        Ok(Self {
+            id: CallId(row.id),
+            provider: ProviderId::from(row.provider),
+            account: row.account,
+            facts: row.facts.0,
+            conclusion: conclusion.transpose()?,
+            created_at: row.created_at,
+        })
+    }
+}
+
+/// One call; where two were found to be one, the one that it became.
+///
+/// # Errors
+/// When the database is away.
+pub async fn find(db: &Db, id: CallId) -> sqlx::Result<Option<Call>> {
+    // The second branch is only run when the first finds that the call was merged into another.
+    let sql = "select id, provider, account, facts, conclusion, created_at from calls where id = $1 and merged_into is null
+        union all
+        select o.id, o.provider, o.account, o.facts, o.conclusion, o.created_at
+        from calls m join calls o on o.id = m.merged_into where m.id = $1";
+    let row: Option<Row> = on!(db, c => sqlx::query_as(sql).bind(id.0).fetch_optional(c).await)?;
+    row.map(TryInto::try_into).transpose()
+}
+
+/// The call that a provider knows by this key (of any kind), or ours with this id.
+///
+/// # Errors
+/// When the database is away.
+pub async fn find_by_key(db: &Db, provider: &ProviderId, key: &str) -> sqlx::Result<Option<Call>> {
+    let sql = "select call_id from call_keys where provider = $1 and value = $2 order by kind, account limit 1";
+    let found: Option<Uuid> =
+        on!(db, c => sqlx::query_scalar(sql).bind(provider.as_str()).bind(key).fetch_optional(c).await)?;
+    match found.map(CallId).or_else(|| key.parse().ok()) {
+        Some(id) => Ok(find(db, id).await?.filter(|call| &call.provider == provider)),
+        None => Ok(None),
+    }
+}
+
+/// Writes what the events of a call fold to. Returns what was there before and after.
+///
+/// # Errors
+/// When the database is away.
+pub async fn save_facts(tx: &mut Tx, id: CallId, facts: &CallFacts, now: DateTime<Utc>) -> sqlx::Result<()> {
+    let sql = "update calls set facts = $2, provider_call_id = $3, status = $4, external_phone = $5, started_at = $6,
+        updated_at = $7 where id = $1";
+    let status = facts.status.map(|s| s.as_str());
+    let phone = facts.external_phone.as_ref().map(|p| p.as_str());
+    let started = facts.started_at;
+    within!(tx, c => {
+        let query = sqlx::query(sql).bind(id.0).bind(Json(facts)).bind(&facts.provider_call_id).bind(status);
+        query.bind(phone).bind(started).bind(now).execute(c).await.map(drop)
+    })
+}

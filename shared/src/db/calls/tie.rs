@@ -1,0 +1,129 @@
+//! Ties an event to its call: by the provider's keys, else by phone number and time.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::super::{Tx, events};
+use crate::domain::{CallFacts, CallId, CallKey, Event, Phone};
+
+/// An event with no common key belongs to a call of the same number whose first event came at most this long before or
+/// after it. CloudTalk repeats webhooks up to 64 minutes later (facts: telephony §1.1).
+const WINDOW: TimeDelta = TimeDelta::hours(2);
+
+/// Finds or makes the call of `event`, ties the event to it, and returns the call with all its events, this one included.
+/// Runs in the caller's transaction; two events of one call wait for each other.
+///
+/// # Errors
+/// When the database is away, or when another worker made the same call at this moment (a unique violation): try again.
+pub async fn tie(
+    tx: &mut Tx,
+    event: &Event,
+    facts: &CallFacts,
+    now: DateTime<Utc>,
+) -> sqlx::Result<(CallId, Vec<Event>)> {
+    tx.lock(bucket(event, facts)).await?;
+    let mut found = Vec::new();
+    for key in &facts.keys {
+        if let Some(id) = by_key(tx, event, key).await?
+            && !found.contains(&id)
+        {
+            found.push(id);
+        }
+    }
+    if found.is_empty()
+        && let Some(phone) = &facts.external_phone
+    {
+        found.extend(by_phone(tx, event, phone, facts).await?);
+    }
+    let (call, known) = match found.split_first() {
+        Some((first, others)) => (merge(tx, *first, others).await?, true),
+        None => (create(tx, event, facts, now).await?, false),
+    };
+    for key in &facts.keys {
+        add_key(tx, event, key, call).await?;
+    }
+    let sql = "update events set call_id = $2 where id = $1";
+    within!(tx, c => sqlx::query(sql).bind(event.id.0).bind(call.0).execute(c).await.map(drop))?;
+    let all = if known { events::of_call(tx, call).await? } else { vec![event.clone()] };
+    Ok((call, all))
+}
+
+fn bucket(event: &Event, facts: &CallFacts) -> i64 {
+    let mut hasher = DefaultHasher::new();
+    (event.provider.as_str(), event.account.as_str()).hash(&mut hasher);
+    match &facts.external_phone {
+        Some(phone) => phone.hash(&mut hasher),
+        None => facts.keys.hash(&mut hasher),
+    }
+    hasher.finish().cast_signed()
+}
+
+async fn by_key(tx: &mut Tx, event: &Event, key: &CallKey) -> sqlx::Result<Option<CallId>> {
+    let sql = "select call_id from call_keys where provider = $1 and value = $2 and kind = $3 and account = $4";
+    let id: Option<Uuid> = within!(tx, c => {
+        let query = sqlx::query_scalar(sql).bind(event.provider.as_str()).bind(&key.value);
+        query.bind(&key.kind).bind(&event.account).fetch_optional(c).await
+    })?;
+    Ok(id.map(CallId))
+}
+
+/// The call nearest in time with this number that has no key of a kind that the event has too (with another value).
+async fn by_phone(tx: &mut Tx, event: &Event, phone: &Phone, facts: &CallFacts) -> sqlx::Result<Option<CallId>> {
+    let sql = "select id, facts, created_at from calls where provider = $1 and account = $2 and external_phone = $3
+        and created_at between $4 and $5 and merged_into is null";
+    let around = |delta: TimeDelta| event.received_at + delta;
+    let near: Vec<(Uuid, Json<CallFacts>, DateTime<Utc>)> = within!(tx, c => {
+        let query = sqlx::query_as(sql).bind(event.provider.as_str()).bind(&event.account).bind(phone.as_str());
+        query.bind(around(-WINDOW)).bind(around(WINDOW)).fetch_all(c).await
+    })?;
+    let fits = |theirs: &CallFacts| {
+        let same_line = match (&theirs.internal_phone, &facts.internal_phone) {
+            (Some(a), Some(b)) => a == b,
+            _ => true,
+        };
+        same_line && !theirs.keys.iter().any(|k| facts.keys.iter().any(|mine| mine.kind == k.kind))
+    };
+    let fitting = near.into_iter().filter(|(_, Json(theirs), _)| fits(theirs));
+    let nearest = fitting.min_by_key(|(id, _, created)| ((*created - event.received_at).abs(), *id));
+    Ok(nearest.map(|(id, ..)| CallId(id)))
+}
+
+async fn create(tx: &mut Tx, event: &Event, facts: &CallFacts, now: DateTime<Utc>) -> sqlx::Result<CallId> {
+    let id = CallId::new();
+    let sql = "insert into calls (id, provider, account, facts, created_at, updated_at) values ($1, $2, $3, $4, $5, $6)";
+    within!(tx, c => {
+        let query = sqlx::query(sql).bind(id.0).bind(event.provider.as_str()).bind(&event.account);
+        query.bind(Json(facts)).bind(event.received_at).bind(now).execute(c).await.map(drop)
+    })?;
+    Ok(id)
+}
+
+async fn add_key(tx: &mut Tx, event: &Event, key: &CallKey, call: CallId) -> sqlx::Result<()> {
+    // Taken by another call meanwhile: the unique violation fails this transaction, and the next try finds that call.
+    let sql = "insert into call_keys (provider, value, kind, account, call_id) values ($1, $2, $3, $4, $5)
+        on conflict (provider, value, kind, account) do update set call_id = excluded.call_id
+        where call_keys.call_id = excluded.call_id returning call_id";
+    let mine: Option<Uuid> = within!(tx, c => {
+        let query = sqlx::query_scalar(sql).bind(event.provider.as_str()).bind(&key.value).bind(&key.kind);
+        query.bind(&event.account).bind(call.0).fetch_optional(c).await
+    })?;
+    mine.map(drop).ok_or_else(|| sqlx::Error::Protocol("another worker tied this key to another call".into()))
+}
+
+/// Several calls turn out to be one: the oldest stays, the others' events and keys go to it.
+async fn merge(tx: &mut Tx, first: CallId, others: &[CallId]) -> sqlx::Result<CallId> {
+    let oldest = others.iter().copied().fold(first, Ord::min);
+    for other in others.iter().copied().chain([first]).filter(|id| *id != oldest) {
+        for sql in [
+            "update events set call_id = $1 where call_id = $2",
+            "update call_keys set call_id = $1 where call_id = $2",
+            "update calls set merged_into = $1 where id = $2 or merged_into = $2",
+        ] {
+            within!(tx, c => sqlx::query(sql).bind(oldest.0).bind(other.0).execute(c).await.map(drop))?;
+        }
+    }
+    Ok(oldest)
+}

@@ -1,0 +1,116 @@
+//! Accepted webhooks.
+
+use chrono::{DateTime, Utc};
+use sqlx::QueryBuilder;
+use uuid::Uuid;
+
+use super::{Db, Tx, jobs};
+use crate::domain::{CallId, Event, EventId, EventKind, NewEvent, NewJob, ProviderId};
+
+/// What became of an event that was to be recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// It is new, and its intake is due.
+    New,
+    /// It was recorded before.
+    Duplicate,
+}
+
+/// An event on its way into the database.
+#[derive(Debug, Clone)]
+pub struct Incoming {
+    /// The id that it gets if it is new.
+    pub id: EventId,
+    /// What was received.
+    pub event: NewEvent,
+    /// W3C trace context of the request.
+    pub traceparent: Option<String>,
+}
+
+/// Records events and makes their intake due, in one transaction for all of them. `publish_at` is when the dispatcher takes
+/// over publishing, should the caller not manage to.
+///
+/// # Errors
+/// When it cannot be committed; then none of them is recorded (or, connection lost, that is unknown: record them again).
+pub async fn record(
+    db: &Db,
+    batch: &[Incoming],
+    now: DateTime<Utc>,
+    publish_at: DateTime<Utc>,
+) -> sqlx::Result<Vec<Recorded>> {
+    let mut tx = db.begin().await?;
+    let new = insert(&mut tx, batch, now).await?;
+    let intake: Vec<_> = batch
+        .iter()
+        .filter(|i| new.contains(&i.id.0))
+        .map(|i| (NewJob::intake(i.id), i.traceparent.clone()))
+        .collect();
+    jobs::add(&mut tx, &intake, now, publish_at).await?;
+    tx.commit().await?;
+    let outcome = |i: &Incoming| if new.contains(&i.id.0) { Recorded::New } else { Recorded::Duplicate };
+    Ok(batch.iter().map(outcome).collect())
+}
+
+async fn insert(tx: &mut Tx, batch: &[Incoming], now: DateTime<Utc>) -> sqlx::Result<Vec<Uuid>> {
+    let head = "insert into events (id, provider, account, kind, dedupe_key, body, received_at) ";
+    within!(tx, c => {
+        let mut query = QueryBuilder::new(head);
+        query.push_values(batch, |mut row, i| {
+            row.push_bind(i.id.0).push_bind(i.event.provider.as_str()).push_bind(i.event.account.as_str());
+            row.push_bind(i.event.kind.as_str()).push_bind(i.event.dedupe_key.as_str());
+            row.push_bind(i.event.body.as_slice()).push_bind(now);
+        });
+        query.push(" on conflict (provider, account, dedupe_key) do nothing returning id");
+        query.build_query_scalar().fetch_all(c).await
+    })
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: Uuid,
+    provider: String,
+    account: String,
+    kind: String,
+    dedupe_key: String,
+    body: Vec<u8>,
+    received_at: DateTime<Utc>,
+}
+
+impl From<Row> for Event {
+    fn from(row: Row) -> Self {
+        Self {
+            id: EventId(row.id),
+            provider: ProviderId::from(row.provider),
+            account: row.account,
+            kind: EventKind::parse(&row.kind),
+            dedupe_key: row.dedupe_key,
+            body: row.body,
+            received_at: row.received_at,
+        }
+    }
+}
+
+const COLUMNS: &str = "select id, provider, account, kind, dedupe_key, body, received_at from events";
+
+/// One event.
+///
+/// # Errors
+/// When the database is away.
+pub async fn find(db: &Db, id: EventId) -> sqlx::Result<Option<Event>> {
+    let sql = const_format(" where id = $1");
+    let row: Option<Row> =
+        on!(db, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id.0).fetch_optional(c).await)?;
+    Ok(row.map(Into::into))
+}
+
+/// All events of a call.
+pub(super) async fn of_call(tx: &mut Tx, call: CallId) -> sqlx::Result<Vec<Event>> {
+    let sql = const_format(" where call_id = $1");
+    let rows: Vec<Row> =
+        within!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(call.0).fetch_all(c).await)?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
+fn const_format(clause: &str) -> String {
+    format!("{COLUMNS}{clause}")
+}

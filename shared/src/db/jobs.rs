@@ -1,0 +1,129 @@
+//! Jobs: adding, claiming, finding those that are due, replaying. How they end is in [`super::settle`].
+
+mod claim;
+mod due;
+
+use chrono::{DateTime, Utc};
+pub use claim::{claim, release_all, renew};
+pub use due::{Due, Lost, due, expire, next_due, note_published, published, republish, republish_lost, stats, QueueStats};
+use sqlx::QueryBuilder;
+use uuid::Uuid;
+
+use super::{Db, Tx};
+use crate::domain::{CallId, JobId, JobState, NewJob, QueueName, Wake};
+
+/// Adds jobs in the caller's transaction; those that exist stay as they are or are woken, as they say. Returns the ones
+/// that now wait for a worker, for the caller to publish after the commit.
+///
+/// # Errors
+/// When the database is away.
+pub async fn add(
+    tx: &mut Tx,
+    batch: &[(NewJob, Option<String>)],
+    now: DateTime<Utc>,
+    publish_at: DateTime<Utc>,
+) -> sqlx::Result<Vec<(JobId, QueueName)>> {
+    // In the order of their ids, so that two transactions that wake the same jobs cannot wait for each other; and each
+    // once, as a statement cannot touch a row twice. Waking wins over not waking.
+    let mut batch: Vec<_> = batch.iter().collect();
+    batch.sort_by_key(|(job, _)| (job.id, std::cmp::Reverse(job.wake)));
+    batch.dedup_by_key(|(job, _)| job.id);
+    let mut waiting = Vec::new();
+    for wake in [Wake::No, Wake::Yes] {
+        let some: Vec<_> = batch.iter().filter(|(job, _)| job.wake == wake).collect();
+        if some.is_empty() {
+            continue;
+        }
+        let rows: Vec<(Uuid, String, String)> = within!(tx, c => {
+            let mut query = QueryBuilder::new(
+                "insert into jobs (id, step, queue, call_id, event_id, sink, state, due_at, publish_at, attempt, claims,
+                 snoozes, again, traceparent, created_at) ",
+            );
+            query.push_values(&some, |mut row, (job, traceparent)| {
+                row.push_bind(job.id.0).push_bind(job.step.as_str()).push_bind(job.queue().as_str().to_owned());
+                row.push_bind(job.call_id.map(|id| id.0)).push_bind(job.event_id.map(|id| id.0));
+                row.push_bind(job.sink.as_ref().map(|s| s.as_str().to_owned())).push("'waiting'");
+                row.push_bind(now).push_bind(publish_at).push("0, 0, 0, false").push_bind(traceparent.clone());
+                row.push_bind(now);
+            });
+            query.push(match wake {
+                Wake::No => " on conflict (id) do nothing returning id, queue, state",
+                Wake::Yes => WAKE,
+            });
+            query.build_query_as().fetch_all(c).await
+        })?;
+        waiting.extend(
+            rows.into_iter()
+                .filter(|(_, _, state)| state == JobState::Waiting.as_str())
+                .map(|(id, queue, _)| (JobId(id), QueueName::from(queue))),
+        );
+    }
+    Ok(waiting)
+}
+
+const WAKE: &str = " on conflict (id) do update set
+    state = case when jobs.state = 'running' then jobs.state else 'waiting' end,
+    again = jobs.state = 'running',
+    publish_at = case when jobs.state = 'running' then jobs.publish_at else excluded.publish_at end,
+    due_at = case when jobs.state = 'running' then jobs.due_at else excluded.due_at end,
+    attempt = case when jobs.state in ('waiting', 'running') then jobs.attempt else 0 end,
+    snoozes = case when jobs.state = 'running' then jobs.snoozes else 0 end,
+    reason = case when jobs.state in ('waiting', 'running') then jobs.reason else null end,
+    error = case when jobs.state in ('waiting', 'running') then jobs.error else null end,
+    finished_at = null
+    returning id, queue, state";
+
+/// Which jobs a replay is about.
+#[derive(Debug, Clone)]
+pub enum Which {
+    /// These, whatever their step, as far as they are dead (or skipped).
+    Jobs(Vec<JobId>),
+    /// The dead jobs of a call.
+    Call(CallId),
+    /// Dead jobs, oldest first.
+    Dead {
+        /// Of one queue only.
+        queue: Option<QueueName>,
+        /// With one reason only.
+        reason: Option<String>,
+        /// At most so many.
+        limit: i64,
+    },
+}
+
+/// Makes dead jobs due again with fresh attempts. Returns which.
+///
+/// # Errors
+/// When the database is away.
+pub async fn replay(db: &Db, which: &Which, now: DateTime<Utc>) -> sqlx::Result<Vec<(JobId, QueueName)>> {
+    let rows: Vec<(Uuid, String)> = on!(db, c => {
+        let mut query = QueryBuilder::new("update jobs set state = 'waiting', attempt = 0, snoozes = 0, finished_at = null, due_at = ");
+        query.push_bind(now).push(", publish_at = ").push_bind(now).push(" where ");
+        match which {
+            Which::Jobs(ids) => {
+                query.push("state in ('dead', 'skipped') and id in (");
+                let mut list = query.separated(", ");
+                for id in ids {
+                    list.push_bind(id.0);
+                }
+                query.push(if ids.is_empty() { "null)" } else { ")" });
+            }
+            Which::Call(call) => {
+                query.push("state = 'dead' and call_id = ").push_bind(call.0);
+            }
+            Which::Dead { queue, reason, limit } => {
+                query.push("id in (select id from jobs where state = 'dead'");
+                if let Some(queue) = queue {
+                    query.push(" and queue = ").push_bind(queue.as_str().to_owned());
+                }
+                if let Some(reason) = reason {
+                    query.push(" and reason = ").push_bind(reason.clone());
+                }
+                query.push(" order by finished_at limit ").push_bind(*limit).push(")");
+            }
+        }
+        query.push(" returning id, queue");
+        query.build_query_as().fetch_all(c).await
+    })?;
+    Ok(rows.into_iter().map(|(id, queue)| (JobId(id), QueueName::from(queue))).collect())
+}

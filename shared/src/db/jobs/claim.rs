@@ -1,0 +1,100 @@
+//! Claims and leases: a worker owns a job from its claim until it settles it or its lease runs out.
+
+use std::str::FromStr;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sqlx::QueryBuilder;
+use uuid::Uuid;
+
+use super::super::{Db, unreadable};
+use crate::domain::{CallId, EventId, Job, JobId, SinkId, Step};
+
+/// A message may come from a process whose clock runs a little ahead of ours.
+const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(1);
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: Uuid,
+    step: String,
+    call_id: Option<Uuid>,
+    event_id: Option<Uuid>,
+    sink: Option<String>,
+    attempt: i32,
+    claims: i32,
+    snoozes: i32,
+    created_at: DateTime<Utc>,
+    traceparent: Option<String>,
+}
+
+impl TryFrom<Row> for Job {
+    type Error = sqlx::Error;
+
+    fn try_from(row: Row) -> sqlx::Result<Self> {
+        Ok(Self {
+            id: JobId(row.id),
+            step: Step::from_str(&row.step).map_err(|e| unreadable("step", e))?,
+            call_id: row.call_id.map(CallId),
+            event_id: row.event_id.map(EventId),
+            sink: row.sink.map(SinkId::from),
+            attempt: row.attempt,
+            claims: row.claims,
+            snoozes: row.snoozes,
+            created_at: row.created_at,
+            traceparent: row.traceparent,
+        })
+    }
+}
+
+/// Claims those of `ids` that are due and not taken. A job that is missing in the answer belongs to somebody else, is
+/// finished, or not due: its message can be forgotten.
+///
+/// # Errors
+/// When the database is away.
+pub async fn claim(
+    db: &Db,
+    ids: &[JobId],
+    owner: Uuid,
+    now: DateTime<Utc>,
+    lease_until: DateTime<Utc>,
+) -> sqlx::Result<Vec<Job>> {
+    let rows: Vec<Row> = on!(db, c => {
+        let mut query = QueryBuilder::new("update jobs set state = 'running', owner = ");
+        query.push_bind(owner).push(", lease_until = ").push_bind(lease_until).push(", started_at = ").push_bind(now);
+        query.push(", attempt = attempt + 1, claims = claims + 1, publish_at = null where state = 'waiting' and due_at <= ");
+        query.push_bind(now + CLOCK_SKEW).push(" and id in (");
+        let mut list = query.separated(", ");
+        for id in ids {
+            list.push_bind(id.0);
+        }
+        query.push(
+            ") returning id, step, call_id, event_id, sink, attempt, claims, snoozes, created_at, traceparent",
+        );
+        query.build_query_as().fetch_all(c).await
+    })?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// Extends the leases of everything that `owner` runs. Returns what it still holds; anything else it runs was lost.
+///
+/// # Errors
+/// When the database is away.
+pub async fn renew(db: &Db, owner: Uuid, lease_until: DateTime<Utc>) -> sqlx::Result<Vec<(JobId, i32)>> {
+    let sql = "update jobs set lease_until = $2 where state = 'running' and owner = $1 returning id, claims";
+    let rows: Vec<(Uuid, i32)> =
+        on!(db, c => sqlx::query_as(sql).bind(owner).bind(lease_until).fetch_all(c).await)?;
+    Ok(rows.into_iter().map(|(id, claims)| (JobId(id), claims)).collect())
+}
+
+/// Gives every running job back, as the one process that uses this database has just started. Embedded only.
+///
+/// # Errors
+/// When the database is away.
+pub async fn release_all(db: &Db, now: DateTime<Utc>) -> sqlx::Result<()> {
+    let running = "update jobs set state = 'waiting', owner = null, lease_until = null, due_at = $1, publish_at = $1,
+        attempt = attempt - 1 where state = 'running'";
+    let waiting = "update jobs set publish_at = due_at where state = 'waiting' and publish_at is null";
+    on!(db, c => {
+        sqlx::query(running).bind(now).execute(c).await?;
+        sqlx::query(waiting).execute(c).await.map(drop)
+    })
+}

@@ -1,0 +1,149 @@
+//! What the dispatcher asks: which jobs are to be published, which leases ran out, which messages were lost.
+
+use chrono::{DateTime, Utc};
+use sqlx::{AssertSqlSafe, QueryBuilder};
+use uuid::Uuid;
+
+use super::super::{Db, Tx};
+use crate::domain::{JobId, QueueName};
+
+/// A job that is to be published now.
+#[derive(Debug, Clone)]
+pub struct Due {
+    /// Which.
+    pub id: JobId,
+    /// Where to.
+    pub queue: QueueName,
+    /// W3C trace context.
+    pub traceparent: Option<String>,
+}
+
+/// A job whose worker vanished too often.
+#[derive(Debug, Clone)]
+pub struct Lost {
+    /// Which.
+    pub id: JobId,
+    /// Its queue.
+    pub queue: QueueName,
+    /// Tries that were made.
+    pub attempts: i32,
+}
+
+/// Takes up to `limit` jobs that are due and not published, and locks them for this transaction, so that dispatchers in other
+/// processes take others.
+///
+/// # Errors
+/// When the database is away.
+pub async fn due(db: &Db, tx: &mut Tx, limit: i64, now: DateTime<Utc>) -> sqlx::Result<Vec<Due>> {
+    let sql = format!(
+        "select id, queue, traceparent from jobs where publish_at <= $1 order by publish_at limit $2{}",
+        db.skip_locked()
+    );
+    let rows: Vec<(Uuid, String, Option<String>)> =
+        within!(tx, c => sqlx::query_as(AssertSqlSafe(sql)).bind(now).bind(limit).fetch_all(c).await)?;
+    let due = |(id, queue, traceparent)| Due { id: JobId(id), queue: QueueName::from(queue), traceparent };
+    Ok(rows.into_iter().map(due).collect())
+}
+
+/// When the next job is to be published.
+///
+/// # Errors
+/// When the database is away.
+pub async fn next_due(db: &Db) -> sqlx::Result<Option<DateTime<Utc>>> {
+    let sql = "select publish_at from jobs where publish_at is not null order by publish_at limit 1";
+    on!(db, c => sqlx::query_scalar(sql).fetch_optional(c).await)
+}
+
+/// Notes that messages are under way for these jobs (those that were claimed meanwhile need no note).
+///
+/// # Errors
+/// When the database is away.
+pub async fn published(tx: &mut Tx, ids: &[JobId]) -> sqlx::Result<()> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    within!(tx, c => {
+        let mut query = QueryBuilder::new("update jobs set publish_at = null where publish_at is not null and id in (");
+        let mut list = query.separated(", ");
+        for id in ids {
+            list.push_bind(id.0);
+        }
+        query.push(")");
+        query.build().execute(c).await.map(drop)
+    })
+}
+
+/// [`published`], in a transaction of its own.
+///
+/// # Errors
+/// When the database is away.
+pub async fn note_published(db: &Db, ids: &[JobId]) -> sqlx::Result<()> {
+    let mut tx = db.begin().await?;
+    published(&mut tx, ids).await?;
+    tx.commit().await
+}
+
+/// Makes every waiting job of a queue be published again, as its messages are gone.
+///
+/// # Errors
+/// When the database is away.
+pub async fn republish(db: &Db, queue: &QueueName) -> sqlx::Result<u64> {
+    let sql = "update jobs set publish_at = due_at where queue = $1 and state = 'waiting' and publish_at is null";
+    on!(db, c => sqlx::query(sql).bind(queue.as_str()).execute(c).await.map(|done| done.rows_affected()))
+}
+
+/// Makes the jobs of a queue be published again that were due before `before` and still wait with a message under way.
+///
+/// # Errors
+/// When the database is away.
+pub async fn republish_lost(db: &Db, queue: &QueueName, before: DateTime<Utc>) -> sqlx::Result<u64> {
+    let sql = "update jobs set publish_at = due_at
+        where queue = $1 and state = 'waiting' and publish_at is null and due_at < $2";
+    on!(db, c => sqlx::query(sql).bind(queue.as_str()).bind(before).execute(c).await.map(|done| done.rows_affected()))
+}
+
+/// Takes jobs from workers whose lease ran out: due again, or dead when they have had `max_attempts` tries. Returns the
+/// dead ones.
+///
+/// # Errors
+/// When the database is away.
+pub async fn expire(db: &Db, max_attempts: i32, now: DateTime<Utc>) -> sqlx::Result<(u64, Vec<Lost>)> {
+    let dead = "update jobs set state = 'dead', owner = null, lease_until = null, again = false, finished_at = $1,
+        reason = 'worker-lost', error = 'the worker vanished in the middle, again and again'
+        where state = 'running' and lease_until < $1 and attempt >= $2 returning id, queue, attempt";
+    let rows: Vec<(Uuid, String, i32)> =
+        on!(db, c => sqlx::query_as(dead).bind(now).bind(max_attempts).fetch_all(c).await)?;
+    let back = "update jobs set state = 'waiting', owner = null, lease_until = null, again = false, due_at = $1,
+        publish_at = $1, reason = 'worker-lost' where state = 'running' and lease_until < $1";
+    let back = on!(db, c => sqlx::query(back).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
+    let lost = |(id, queue, attempts)| Lost { id: JobId(id), queue: QueueName::from(queue), attempts };
+    Ok((back, rows.into_iter().map(lost).collect()))
+}
+
+/// How a queue's jobs stand.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct QueueStats {
+    /// The queue.
+    pub queue: String,
+    /// Jobs that wait, due or not.
+    pub waiting: i64,
+    /// When the longest-waiting due job became due.
+    pub oldest_due: Option<DateTime<Utc>>,
+    /// Jobs that failed for good.
+    pub dead: i64,
+}
+
+/// How every queue's jobs stand; for metrics.
+///
+/// # Errors
+/// When the database is away.
+pub async fn stats(db: &Db, now: DateTime<Utc>) -> sqlx::Result<Vec<QueueStats>> {
+    let sql = "select queue, cast(sum(waiting) as bigint) as waiting, min(oldest_due) as oldest_due,
+        cast(sum(dead) as bigint) as dead from (
+            select queue, count(*) as waiting, min(case when due_at <= $1 then due_at end) as oldest_due, 0 as dead
+            from jobs where state = 'waiting' group by queue
+            union all
+            select queue, 0, null, count(*) from jobs where state = 'dead' group by queue
+        ) as counted group by queue";
+    on!(db, c => sqlx::query_as(sql).bind(now).fetch_all(c).await)
+}

@@ -1,0 +1,190 @@
+//! The database: Postgres in production, SQLite embedded; one SQL text for both.
+//!
+//! One file per table or question, plain functions over [`Db`] or [`Tx`]. The only seam is the match inside [`on!`]; time is
+//! always passed in. To add a query: write it once, with `$1` placeholders, in the file of its table; the integration tests
+//! run on both databases.
+
+/// Runs `$body` with `$conn` bound to the connection of whichever database it is.
+macro_rules! on {
+    ($db:expr, $conn:ident => $body:expr) => {
+        match $db {
+            $crate::db::Db::Postgres($conn) => $body,
+            $crate::db::Db::Sqlite($conn) => $body,
+        }
+    };
+}
+
+/// The same inside a transaction.
+macro_rules! within {
+    ($tx:expr, $conn:ident => $body:expr) => {
+        match $tx {
+            $crate::db::Tx::Postgres(tx) => {
+                let $conn = &mut **tx;
+                $body
+            }
+            $crate::db::Tx::Sqlite(tx) => {
+                let $conn = &mut **tx;
+                $body
+            }
+        }
+    };
+}
+
+pub mod budgets;
+pub mod calls;
+pub mod console;
+pub mod deliveries;
+pub mod events;
+pub mod feedback;
+pub mod jobs;
+pub mod recordings;
+pub mod reports;
+pub mod settings;
+pub mod settle;
+pub mod transcripts;
+
+use std::{str::FromStr, time::Duration};
+
+use sqlx::{
+    PgPool, Postgres, Sqlite, SqlitePool, Transaction,
+    migrate::Migrator,
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+/// The schema, for both databases.
+pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
+
+/// Batches make statements of many lengths; this many prepared texts are kept per connection.
+const STATEMENTS: usize = 512;
+
+/// A pool of connections.
+#[derive(Debug, Clone)]
+pub enum Db {
+    /// Production.
+    Postgres(PgPool),
+    /// Embedded.
+    Sqlite(SqlitePool),
+}
+
+/// A transaction that may write.
+#[derive(Debug)]
+pub enum Tx {
+    /// Production.
+    Postgres(Transaction<'static, Postgres>),
+    /// Embedded.
+    Sqlite(Transaction<'static, Sqlite>),
+}
+
+impl Db {
+    /// Opens `postgres://…` or `sqlite:path`. Connects lazily to Postgres, so that a process starts while it is away.
+    ///
+    /// # Errors
+    /// When the URL is not one, or the SQLite file cannot be opened.
+    pub async fn open(url: &str, max_connections: u32) -> sqlx::Result<Self> {
+        if url.starts_with("sqlite:") {
+            return Self::open_sqlite(url).await;
+        }
+        let options = PgConnectOptions::from_str(url)?.statement_cache_capacity(STATEMENTS).application_name("tapedeck");
+        let pool = PgPoolOptions::new()
+            .max_connections(max_connections)
+            .acquire_timeout(Duration::from_secs(5))
+            .test_before_acquire(false)
+            .connect_lazy_with(options);
+        Ok(Self::Postgres(pool))
+    }
+
+    async fn open_sqlite(url: &str) -> sqlx::Result<Self> {
+        let options = SqliteConnectOptions::from_str(url)?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // An accepted webhook survives a power cut, not only a crash.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(30))
+            .foreign_keys(true)
+            .statement_cache_capacity(STATEMENTS);
+        let pool = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
+        Ok(Self::Sqlite(pool))
+    }
+
+    /// Brings the schema up to date.
+    ///
+    /// # Errors
+    /// When the database is away, or holds a migration that this version does not know.
+    pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
+        on!(self, c => MIGRATOR.run(c).await)
+    }
+
+    /// How many migrations of this version are not applied yet.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn pending_migrations(&self) -> sqlx::Result<usize> {
+        let known = MIGRATOR.iter().count();
+        let applied: sqlx::Result<(i64,)> =
+            on!(self, c => sqlx::query_as("select count(*) from _sqlx_migrations").fetch_one(c).await);
+        match applied {
+            Ok((count,)) => Ok(known.saturating_sub(usize::try_from(count).unwrap_or(0))),
+            Err(sqlx::Error::Database(_)) => Ok(known),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Answers when the database can be used.
+    ///
+    /// # Errors
+    /// When it cannot.
+    pub async fn ping(&self) -> sqlx::Result<()> {
+        on!(self, c => sqlx::query("select 1").execute(c).await.map(drop))
+    }
+
+    /// Starts a transaction that may write; on SQLite it takes the write lock at once.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn begin(&self) -> sqlx::Result<Tx> {
+        Ok(match self {
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Sqlite(pool) => Tx::Sqlite(pool.begin_with("begin immediate").await?),
+        })
+    }
+
+    /// Ends all connections.
+    pub async fn close(&self) {
+        on!(self, c => c.close().await);
+    }
+
+    /// ` for update skip locked` where there is such a thing.
+    fn skip_locked(&self) -> &'static str {
+        match self {
+            Self::Postgres(_) => " for update skip locked",
+            Self::Sqlite(_) => "",
+        }
+    }
+}
+
+impl Tx {
+    /// Makes it so.
+    ///
+    /// # Errors
+    /// When the database cannot; then nothing of it happened, or (connection lost) it is unknown.
+    pub async fn commit(self) -> sqlx::Result<()> {
+        match self {
+            Self::Postgres(tx) => tx.commit().await,
+            Self::Sqlite(tx) => tx.commit().await,
+        }
+    }
+
+    /// Waits until no other transaction holds the lock of that number. SQLite has one writer anyway.
+    async fn lock(&mut self, number: i64) -> sqlx::Result<()> {
+        if let Self::Postgres(tx) = self {
+            sqlx::query("select pg_advisory_xact_lock($1)").bind(number).execute(&mut **tx).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A column that holds something this version cannot read.
+fn unreadable(column: &str, source: impl Into<sqlx::error::BoxDynError>) -> sqlx::Error {
+    sqlx::Error::ColumnDecode { index: column.to_owned(), source: source.into() }
+}

@@ -1,0 +1,160 @@
+//! The dispatcher: one loop that publishes rows which are due and not published. It is the outbox, the retry schedule
+//! (any delay, to the moment) and the recovery from a broker that lost everything. It may run in every process at once.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use futures::{StreamExt, stream};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    clock::Clock,
+    db::{self, Db},
+    domain::{JobId, QueueName},
+    queue::{DeadLetter, SharedQueue, Wakeup},
+};
+
+/// Rows published in one transaction.
+const BATCH: i64 = 500;
+/// Published at the same time.
+const AT_ONCE: usize = 16;
+/// Longest sleep between two looks.
+const TICK: Duration = Duration::from_millis(250);
+/// How often queues are declared, leases checked, and lost messages looked for.
+const CHORES: Duration = Duration::from_secs(2);
+/// A row that is due for so long, waits, and has no message in its queue has lost its message.
+const LOST_AFTER: TimeDelta = TimeDelta::seconds(20);
+/// After our own outage workers get this long to settle what they hold before their leases are taken.
+const AFTER_OUTAGE: Duration = Duration::from_secs(10);
+
+/// Publishes what is due.
+pub struct Dispatcher {
+    /// The rows.
+    pub db: Db,
+    /// Where to.
+    pub queue: SharedQueue,
+    /// The time.
+    pub clock: Clock,
+    /// All queues that there are.
+    pub queues: Vec<QueueName>,
+    /// A job whose worker vanished that often is dead.
+    pub max_attempts: i32,
+}
+
+impl Dispatcher {
+    /// Runs until `stop` is cancelled. Outages of database and broker are waited out.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut chores_due = Instant::now();
+        let mut leases_from = Instant::now();
+        let mut down = false;
+        while !stop.is_cancelled() {
+            let look = self.look(&mut chores_due, leases_from).await;
+            let pause = match look {
+                Ok(pause) => {
+                    if std::mem::take(&mut down) {
+                        tracing::info!("dispatcher works again");
+                    }
+                    pause
+                }
+                Err(error) => {
+                    if !std::mem::replace(&mut down, true) {
+                        tracing::warn!(%error, "dispatcher cannot work; goes on trying");
+                    }
+                    leases_from = Instant::now() + AFTER_OUTAGE;
+                    chores_due = Instant::now();
+                    Duration::from_secs(1)
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    async fn look(&self, chores_due: &mut Instant, leases_from: Instant) -> anyhow::Result<Duration> {
+        if *chores_due <= Instant::now() {
+            if leases_from <= Instant::now() {
+                self.take_expired().await?;
+            }
+            self.restore_lost().await?;
+            *chores_due = Instant::now() + CHORES;
+        }
+        while self.publish_due().await? {}
+        let next = db::jobs::next_due(&self.db).await?;
+        let wait = next.map_or(TICK, |at| (at - self.clock.now()).to_std().unwrap_or_default());
+        Ok(wait.clamp(Duration::from_millis(2), TICK))
+    }
+
+    /// Publishes one batch; true when there may be more.
+    async fn publish_due(&self) -> anyhow::Result<bool> {
+        let now = self.clock.now();
+        let mut tx = self.db.begin().await?;
+        let due = db::jobs::due(&self.db, &mut tx, BATCH, now).await?;
+        if due.is_empty() {
+            return Ok(false);
+        }
+        let count = due.len();
+        let published: Vec<Result<JobId, _>> = stream::iter(due)
+            .map(|due| async move {
+                let wakeup = Wakeup { job: due.id, queue: due.queue, traceparent: due.traceparent };
+                self.queue.publish(&wakeup).await.map(|()| wakeup.job)
+            })
+            .buffer_unordered(AT_ONCE)
+            .collect()
+            .await;
+        let (ids, mut errors) = (Vec::from_iter(published.iter().filter_map(|r| r.as_ref().ok().copied())), published);
+        db::jobs::published(&mut tx, &ids).await?;
+        tx.commit().await?;
+        metrics::counter!("tapedeck_dispatched_total").increment(ids.len() as u64);
+        errors.retain(Result::is_err);
+        match errors.pop() {
+            Some(Err(error)) => Err(error.into()),
+            _ => Ok(i64::try_from(count).is_ok_and(|count| count == BATCH)),
+        }
+    }
+
+    async fn take_expired(&self) -> anyhow::Result<()> {
+        let (back, dead) = db::jobs::expire(&self.db, self.max_attempts, self.clock.now()).await?;
+        if back > 0 {
+            tracing::warn!(jobs = back, "workers vanished; their jobs are due again");
+        }
+        for lost in dead {
+            tracing::error!(job.id = %lost.id, queue = %lost.queue, attempt = lost.attempts, "dead: no worker survives it");
+            let letter = DeadLetter {
+                job: lost.id,
+                queue: lost.queue,
+                reason: "worker-lost".into(),
+                error: "the worker vanished in the middle, again and again".into(),
+                attempts: lost.attempts,
+            };
+            if let Err(error) = self.queue.bury(&letter).await {
+                tracing::warn!(job.id = %letter.job, %error, "cannot put the dead letter on its queue");
+            }
+        }
+        Ok(())
+    }
+
+    /// A queue that had to be created held nothing; one that is empty holds no message of a row that waits for long.
+    async fn restore_lost(&self) -> anyhow::Result<()> {
+        for queue in self.queue.declare(&self.queues).await? {
+            let jobs = db::jobs::republish(&self.db, &queue).await?;
+            if jobs > 0 {
+                tracing::warn!(%queue, jobs, "the broker had lost this queue; its jobs are published again");
+            }
+        }
+        for queue in &self.queues {
+            // A queue that holds messages may hold this row's; a healthy one is empty every now and then.
+            if self.queue.depth(queue).await? > 0 {
+                continue;
+            }
+            let before = self.clock.now() - LOST_AFTER;
+            let jobs = db::jobs::republish_lost(&self.db, queue, before).await?;
+            if jobs > 0 {
+                tracing::info!(%queue, jobs, "messages were lost; their jobs are published again");
+            }
+        }
+        Ok(())
+    }
+}

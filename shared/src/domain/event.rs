@@ -1,0 +1,75 @@
+//! An event: a webhook that was verified and accepted, its raw body kept.
+
+use chrono::{DateTime, Utc};
+
+use super::{EventId, ProviderId};
+
+/// What a provider said with a webhook. Unknown kinds are kept too.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EventKind {
+    /// The call began.
+    CallStarted,
+    /// The call is over.
+    CallEnded,
+    /// The recording can be fetched.
+    RecordingAvailable,
+    /// Authentic, but nothing that we act on.
+    Other(String),
+}
+
+impl EventKind {
+    /// The name in the database, logs and metrics.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::CallStarted => "call-started",
+            Self::CallEnded => "call-ended",
+            Self::RecordingAvailable => "recording-available",
+            Self::Other(name) => name,
+        }
+    }
+
+    /// The kind of that name.
+    pub fn parse(name: &str) -> Self {
+        match name {
+            "call-started" => Self::CallStarted,
+            "call-ended" => Self::CallEnded,
+            "recording-available" => Self::RecordingAvailable,
+            other => Self::Other(other.to_owned()),
+        }
+    }
+}
+
+/// A webhook that passed its provider's check and is about to be recorded.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    /// Who sent it.
+    pub provider: ProviderId,
+    /// Which of the provider's accounts, `default` where there is only one.
+    pub account: String,
+    /// What it says.
+    pub kind: EventKind,
+    /// The provider's id of the event or, without one, a digest of kind and content. Unique per provider and account,
+    /// for good.
+    pub dedupe_key: String,
+    /// The body exactly as received.
+    pub body: Vec<u8>,
+}
+
+/// A recorded event.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// Ours.
+    pub id: EventId,
+    /// Who sent it.
+    pub provider: ProviderId,
+    /// Which of the provider's accounts.
+    pub account: String,
+    /// What it says.
+    pub kind: EventKind,
+    /// See [`NewEvent::dedupe_key`].
+    pub dedupe_key: String,
+    /// The body exactly as received.
+    pub body: Vec<u8>,
+    /// When it was accepted.
+    pub received_at: DateTime<Utc>,
+}

@@ -1,0 +1,59 @@
+//! All that is known of a call: what sinks write from.
+
+use super::{Call, Conclusion, Delivery, Feedback, Milestone, Recording, Transcript};
+
+/// A call with its results so far.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The call.
+    pub call: Call,
+    /// Its audio, once stored.
+    pub recording: Option<Recording>,
+    /// The lasting link to the audio: ours, never expiring; present once the recording is stored or announced.
+    pub recording_link: Option<String>,
+    /// Its words, once transcribed.
+    pub transcript: Option<Transcript>,
+    /// Feedback, once analyzed.
+    pub feedback: Option<Feedback>,
+    /// What this sink holds already.
+    pub held: Vec<Delivery>,
+    /// Whether an earlier try of this job may have written something whose reply was lost; then look before writing.
+    pub maybe_written: bool,
+}
+
+impl Report {
+    /// Whether the call has come that far.
+    pub fn reached(&self, milestone: Milestone) -> bool {
+        match milestone {
+            Milestone::Started => true,
+            Milestone::Ended => self.call.ended(),
+            Milestone::Recorded => self.recording.is_some(),
+            Milestone::Analyzed => self.call.conclusion.is_some(),
+        }
+    }
+
+    /// What the sink holds of a milestone.
+    pub fn held(&self, milestone: Milestone) -> Option<&Delivery> {
+        self.held.iter().find(|d| d.milestone == milestone)
+    }
+
+    /// Length of the conversation in seconds: the provider's word, else the recording's length.
+    pub fn duration_seconds(&self) -> Option<f64> {
+        self.call.facts.duration_seconds.or_else(|| self.recording.as_ref().map(|r| r.duration_seconds))
+    }
+
+    /// US dollars spent on this call so far, where all prices are known.
+    pub fn cost(&self) -> Option<f64> {
+        let speech = self.transcript.as_ref().map(|t| t.cost);
+        let model = self.feedback.as_ref().map(|f| f.usage.cost);
+        match (speech, model) {
+            (None, None) => None,
+            (speech, model) => Some(speech.unwrap_or(Some(0.0))? + model.unwrap_or(Some(0.0))?),
+        }
+    }
+
+    /// Whether our work is finished with this result.
+    pub fn concluded(&self, conclusion: Conclusion) -> bool {
+        self.call.conclusion == Some(conclusion)
+    }
+}

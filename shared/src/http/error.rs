@@ -1,0 +1,205 @@
+//! What goes wrong when a vendor is called, classified once, where status and headers are still known.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use reqwest::{StatusCode, header::HeaderMap};
+
+use crate::domain::{StepError, Verdict};
+
+/// Bodies of errors are read up to this many bytes.
+const BODY_LIMIT: usize = 16 * 1024;
+/// How long a vendor is left alone that answers 429 without saying for how long.
+const DEFAULT_PAUSE: Duration = Duration::from_secs(10);
+/// No vendor is believed that asks for more than a day.
+const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 3600);
+
+/// The class of a failure, which decides the verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// Our own budget or circuit says: not before that time has passed.
+    Paused {
+        /// From now.
+        after: Duration,
+    },
+    /// The vendor said: too many.
+    RateLimited {
+        /// From now.
+        after: Duration,
+    },
+    /// No answer: DNS, connect, TLS, time-out, dropped connection. The request may or may not have been carried out.
+    Unreachable,
+    /// An answer that says the vendor is broken: 408, 5xx.
+    Broken,
+    /// An answer that says the request is wrong: other 4xx. Repeating it is pointless.
+    Refused,
+}
+
+/// A failed call.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{vendor} {message}")]
+pub struct ClientError {
+    /// Who.
+    pub vendor: &'static str,
+    /// The class.
+    pub kind: ErrorKind,
+    /// The status, where there was an answer.
+    pub status: Option<u16>,
+    /// For logs and people: never holds a URL, a body or anything private.
+    pub message: String,
+    /// The answer's body, bounded; for the caller to read codes from. Not for logs.
+    pub body: String,
+}
+
+impl ClientError {
+    /// Reads an answer of 400 and above.
+    pub async fn from_response(vendor: &'static str, response: reqwest::Response, now: DateTime<Utc>) -> Self {
+        let status = response.status();
+        let after = retry_after(response.headers(), now);
+        let body = bounded_body(response).await;
+        Self::from_parts(vendor, status, after, body)
+    }
+
+    /// An answer of 400 and above whose parts were read by another client.
+    pub fn from_parts(vendor: &'static str, status: StatusCode, after: Option<Duration>, body: String) -> Self {
+        let kind = match status.as_u16() {
+            429 => ErrorKind::RateLimited { after: after.unwrap_or(DEFAULT_PAUSE) },
+            503 if after.is_some() => ErrorKind::RateLimited { after: after.unwrap_or(DEFAULT_PAUSE) },
+            408 | 500..=599 => ErrorKind::Broken,
+            _ => ErrorKind::Refused,
+        };
+        Self { vendor, kind, status: Some(status.as_u16()), message: format!("answered {status}"), body }
+    }
+
+    /// No answer came.
+    pub fn from_transport(vendor: &'static str, error: &reqwest::Error) -> Self {
+        let what = if error.is_connect() {
+            "cannot be reached"
+        } else if error.is_timeout() {
+            "did not answer in time"
+        } else if error.is_decode() || error.is_body() {
+            "broke off its answer"
+        } else {
+            "dropped the connection"
+        };
+        Self::unreachable(vendor, what)
+    }
+
+    /// No answer came, in the caller's words.
+    pub fn unreachable(vendor: &'static str, what: &str) -> Self {
+        Self { vendor, kind: ErrorKind::Unreachable, status: None, message: what.to_owned(), body: String::new() }
+    }
+
+    /// An answer of 2xx that is not what was promised (HTML, cut off, a missing id): as good as no answer.
+    pub fn nonsense(vendor: &'static str, what: &str) -> Self {
+        Self { vendor, kind: ErrorKind::Broken, status: None, message: what.to_owned(), body: String::new() }
+    }
+
+    /// The vendor is not to be called now.
+    pub fn paused(vendor: &'static str, after: Duration) -> Self {
+        let message = format!("is paused for {:.1} s", after.as_secs_f64());
+        Self { vendor, kind: ErrorKind::Paused { after }, status: None, message, body: String::new() }
+    }
+
+    /// Whether the answer had this status.
+    pub fn is(&self, status: u16) -> bool {
+        self.status == Some(status)
+    }
+
+    fn reason(&self) -> &'static str {
+        match (self.kind, self.status) {
+            (ErrorKind::Paused { .. }, _) => "vendor-paused",
+            (ErrorKind::RateLimited { .. }, _) => "rate-limited",
+            (ErrorKind::Unreachable, _) => "vendor-unreachable",
+            (ErrorKind::Broken, _) => "vendor-broken",
+            (ErrorKind::Refused, Some(401 | 403)) => "vendor-refuses-credentials",
+            (ErrorKind::Refused, Some(404)) => "not-found-at-vendor",
+            (ErrorKind::Refused, _) => "vendor-refuses-request",
+        }
+    }
+}
+
+impl From<ClientError> for StepError {
+    fn from(error: ClientError) -> Self {
+        let verdict = match error.kind {
+            ErrorKind::Paused { after } | ErrorKind::RateLimited { after } => Verdict::Snooze { after },
+            ErrorKind::Unreachable | ErrorKind::Broken => Verdict::Retry { after: None },
+            ErrorKind::Refused => Verdict::Fail,
+        };
+        Self { verdict, reason: error.reason().into(), source: error.into(), writes: Vec::new() }
+    }
+}
+
+/// `Retry-After` in seconds or as a date, else the vendor-specific reset headers of CloudTalk and GoHighLevel
+/// (facts: telephony §1.4, crm_ai §1.3).
+pub fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+    let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim);
+    let until = |at: DateTime<Utc>| (at - now).to_std().unwrap_or_default();
+    let from_header = text("retry-after").and_then(|value| match value.parse::<f64>() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
+        Err(_) => httpdate::parse_http_date(value).ok().map(|at| until(at.into())),
+    });
+    let from_cloudtalk = || {
+        let at = text("x-cloudtalkapi-resettime")?.parse::<i64>().ok()?;
+        DateTime::from_timestamp(at, 0).map(until)
+    };
+    let from_gohighlevel = || {
+        let daily = text("x-ratelimit-daily-remaining").is_some_and(|left| left == "0");
+        let burst = text("x-ratelimit-interval-milliseconds").and_then(|ms| ms.parse().ok()).map(Duration::from_millis);
+        if daily { Some(Duration::from_secs(3600)) } else { burst }
+    };
+    from_header.or_else(from_cloudtalk).or_else(from_gohighlevel).map(|d| d.min(LONGEST_PAUSE))
+}
+
+async fn bounded_body(mut response: reqwest::Response) -> String {
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = response.chunk().await {
+        body.extend_from_slice(&chunk);
+        if body.len() >= BODY_LIMIT {
+            body.truncate(BODY_LIMIT);
+            break;
+        }
+    }
+    String::from_utf8_lossy(&body).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests may panic")]
+    use super::*;
+
+    fn at(text: &str) -> DateTime<Utc> {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn waits_as_long_as_the_vendor_says_however_it_says_it() {
+        let now = at("2026-11-20T09:00:00Z");
+        let cases = [
+            ("retry-after", "17", 17.0),
+            ("retry-after", "Fri, 20 Nov 2026 09:01:30 GMT", 90.0),
+            ("retry-after", "Fri, 20 Nov 2026 08:00:00 GMT", 0.0),
+            ("retry-after", "99999999", 86400.0),
+            ("x-cloudtalkapi-resettime", "1795165260", (1_795_165_260 - now.timestamp()) as f64),
+            ("x-ratelimit-interval-milliseconds", "10000", 10.0),
+        ];
+        for (name, value, seconds) in cases {
+            let headers = HeaderMap::from_iter([(name.parse().unwrap(), value.parse().unwrap())]);
+            assert_eq!(retry_after(&headers, now), Some(Duration::from_secs_f64(seconds.max(0.0))), "{name}: {value}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new(), now), None);
+    }
+
+    #[test]
+    fn each_status_has_its_verdict() {
+        let verdict = |status: u16| {
+            let status = StatusCode::from_u16(status).unwrap();
+            StepError::from(ClientError::from_parts("ghl", status, Some(Duration::from_secs(3)), String::new())).verdict
+        };
+        assert_eq!(verdict(429), Verdict::Snooze { after: Duration::from_secs(3) });
+        assert_eq!(verdict(500), Verdict::Retry { after: None });
+        assert_eq!(verdict(408), Verdict::Retry { after: None });
+        assert_eq!(verdict(400), Verdict::Fail);
+        assert_eq!(verdict(401), Verdict::Fail);
+    }
+}

@@ -1,0 +1,32 @@
+//! What both sides of Tapedeck stand on: the domain, the two-sided seams and the outside systems.
+//!
+//! - [`domain`]: the words of the system and its pure rules; no I/O.
+//! - [`db`], [`queue`], [`recordings`]: the seams with two backends each (production, embedded).
+//! - [`providers`]: where calls come from. [`sinks`]: where results go.
+//! - [`speech`], [`model`]: OpenAI-compatible servers. [`http`]: the one HTTP client and its verdicts.
+//! - [`budgets`]: rate limits and circuit state that all workers share.
+//! - [`dispatcher`], [`publisher`], [`replay`]: how rows become messages. [`batch`]: many callers, one statement.
+//! - [`env`], [`clock`], [`service`], [`telemetry`]: what is passed in from outside, and the start of every process.
+//!
+//! Only what more than one crate uses, or a family of plug-ins, belongs here.
+
+pub mod audio;
+pub mod batch;
+pub mod budgets;
+pub mod clock;
+pub mod db;
+pub mod dispatcher;
+pub mod domain;
+pub mod env;
+pub mod http;
+pub mod links;
+pub mod model;
+pub mod providers;
+pub mod publisher;
+pub mod queue;
+pub mod recordings;
+pub mod replay;
+pub mod service;
+pub mod sinks;
+pub mod speech;
+pub mod telemetry;

@@ -1,0 +1,117 @@
+//! Where calls come from.
+//!
+//! To add a provider: 1. a file here with a type that implements [`Provider`] and a `from_env` that returns `None` when its
+//! settings are absent; 2. its line in [`Providers::from_env`]; 3. fixtures in `fixtures/`. The conformance suite runs
+//! over the registry.
+
+pub mod cloudtalk;
+mod request;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+pub use request::{Refused, Unusable, Verified, WebhookRequest};
+
+use crate::{
+    domain::{Call, CallFacts, Event, NewEvent, ProviderId, StepError},
+    env::Env,
+    http::{Download, Outside},
+};
+
+/// A webhook route of a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WebhookRoute {
+    /// Path on the public listener.
+    pub path: &'static str,
+    /// What the path says the event is; the content decides.
+    pub hint: &'static str,
+    /// Largest body in bytes that is accepted; counted while it is read.
+    pub max_bytes: usize,
+}
+
+/// A telephony system that announces calls and keeps recordings.
+#[async_trait]
+pub trait Provider: Send + Sync {
+    /// Its name: path segment, metric label, column.
+    fn id(&self) -> ProviderId;
+
+    /// Its webhook routes.
+    fn webhooks(&self) -> &'static [WebhookRoute];
+
+    /// Checks that the request comes from the provider, over the raw bytes, in constant time. Nothing is parsed before.
+    ///
+    /// # Errors
+    /// [`Refused`], which is answered with 401 and tells the sender nothing more.
+    fn verify<'r>(&self, request: &'r WebhookRequest<'r>) -> Result<Verified<'r>, Refused>;
+
+    /// Reads a verified request. Authentic but unknown events are kept as [`crate::domain::EventKind::Other`].
+    ///
+    /// # Errors
+    /// [`Unusable`]: answered with 400 or 422 and the field's name.
+    fn receive(&self, route: &WebhookRoute, request: Verified<'_>) -> Result<NewEvent, Unusable>;
+
+    /// What a recorded event says of its call. Depends on nothing but the event. Facts without any key and without a phone
+    /// number cannot be tied to a call.
+    ///
+    /// # Errors
+    /// [`Unusable`], when the body cannot be understood after all.
+    fn facts(&self, event: &Event) -> Result<CallFacts, Unusable>;
+
+    /// Opens the recording of a call, from its URL or the provider's own endpoint. The bytes are not yet proven.
+    ///
+    /// # Errors
+    /// Snooze while it is not ready, skip-worthy absence as [`RecordingError::Never`], others with their verdict.
+    async fn open_recording(&self, call: &Call) -> Result<Download, RecordingError>;
+
+    /// Makes one harmless call with the configured credentials; for `doctor`.
+    ///
+    /// # Errors
+    /// What is wrong, for a person.
+    async fn check(&self) -> anyhow::Result<String>;
+}
+
+/// Why a recording could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordingError {
+    /// The provider does not have it yet; it may come.
+    #[error("not ready yet")]
+    NotReady,
+    /// The provider will never have it (deleted, expired, not recorded).
+    #[error("gone for good: {0}")]
+    Never(String),
+    /// Anything else, with its verdict.
+    #[error(transparent)]
+    Step(#[from] StepError),
+}
+
+/// The configured providers.
+#[derive(Clone, Default)]
+pub struct Providers(Vec<Arc<dyn Provider>>);
+
+impl Providers {
+    /// The providers that have settings.
+    ///
+    /// # Errors
+    /// When settings are there and cannot be used; above all a missing webhook secret.
+    pub fn from_env(env: &Env, outside: &Outside) -> anyhow::Result<Self> {
+        let known: [Option<Arc<dyn Provider>>; 1] =
+            [cloudtalk::CloudTalk::from_env(env, outside)?.map(|p| Arc::new(p) as _)];
+        Ok(Self(known.into_iter().flatten().collect()))
+    }
+
+    /// These providers, for tests.
+    pub fn new(providers: Vec<Arc<dyn Provider>>) -> Self {
+        Self(providers)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Provider>> {
+        self.0.iter()
+    }
+
+    /// The one of that name.
+    pub fn get(&self, id: &ProviderId) -> Option<&Arc<dyn Provider>> {
+        self.0.iter().find(|p| &p.id() == id)
+    }
+}
