@@ -1,18 +1,25 @@
 //! The object store for audio.
 //!
-//! Two backends: [`s3`] (any S3-compatible server) and [`directory`] (embedded). Both pass `conformance`.
-//! Keys are ours (`recordings/<provider>/<yyyy>/<mm>/<call id>.<format>`), never taken from outside.
+//! Two backends: [`s3`] (any S3-compatible server) and [`directory`] (embedded); [`from_env`] chooses. Both pass
+//! `conformance`; there is no third. Keys are ours (`recordings/<provider>/<yyyy>/<mm>/<call id>.<format>`), never taken
+//! from outside.
 
 #[cfg(any(test, feature = "testing"))]
 pub mod conformance;
 pub mod directory;
+mod multipart;
 pub mod s3;
+mod s3_error;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 use std::{ops::Range, path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures::stream::BoxStream;
+use futures::{TryStreamExt, stream::BoxStream};
+
+use crate::env::{Env, EnvError};
 
 /// Bytes as they come.
 pub type ByteStream = BoxStream<'static, std::io::Result<Bytes>>;
@@ -56,3 +63,54 @@ pub trait Recordings: Send + Sync {
 
 /// The backend in use.
 pub type SharedRecordings = Arc<dyn Recordings>;
+
+/// The embedded directory, unless `TAPEDECK_DATA` names another.
+const DATA: &str = "tapedeck-data";
+/// Largest recording that is taken, unless `MAX_RECORDING_BYTES` says otherwise: 4 GiB, more than two days of telephone WAV.
+const MAX_BYTES: u64 = 4 << 30;
+
+/// S3 when `S3_BUCKET` is set, else the embedded directory.
+///
+/// # Errors
+/// When settings cannot be used, or the directory cannot be made.
+pub async fn from_env(env: &Env) -> anyhow::Result<SharedRecordings> {
+    match env.var("S3_BUCKET") {
+        Some(bucket) => Ok(Arc::new(s3::S3::from_env(env, bucket).await?)),
+        None => Ok(Arc::new(directory::Directory::open(env.var("TAPEDECK_DATA").unwrap_or(DATA))?)),
+    }
+}
+
+/// The largest recording that is taken, in bytes (`MAX_RECORDING_BYTES`).
+///
+/// # Errors
+/// [`EnvError::Invalid`].
+pub fn max_bytes(env: &Env) -> Result<u64, EnvError> {
+    env.parsed("MAX_RECORDING_BYTES", MAX_BYTES)
+}
+
+/// Refuses keys that are not ours: a key is a relative path of plain names.
+fn checked(key: &str) -> Result<&str, StoreError> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let good = |name: &str| !name.is_empty() && !name.starts_with('.') && name.chars().all(plain);
+    if key.len() <= 512 && key.split('/').all(good) {
+        Ok(key)
+    } else {
+        Err(StoreError::Refused("not a key of ours".to_owned()))
+    }
+}
+
+/// Writes, reads and deletes a small object.
+async fn probe(store: &dyn Recordings) -> Result<(), StoreError> {
+    let failed = |e: std::io::Error| StoreError::Unreachable(e.to_string());
+    let key = format!("probes/{}", uuid::Uuid::now_v7());
+    let file = tempfile::NamedTempFile::new().map_err(failed)?;
+    std::fs::write(file.path(), &key).map_err(failed)?;
+    store.put(&key, file.path(), "text/plain").await?;
+    let read: Vec<Bytes> = store.get(&key, None).await?.try_collect().await.map_err(failed)?;
+    store.delete(&key).await?;
+    if read.concat() == key.as_bytes() {
+        Ok(())
+    } else {
+        Err(StoreError::Refused("what was read is not what was written".to_owned()))
+    }
+}

@@ -1,0 +1,114 @@
+//! CloudTalk (facts: telephony §1): webhooks of "workflow automations", whose fields the customer names, and a REST API
+//! that hands out recordings.
+//!
+//! - `verify`: the shared secret, wherever the workflow puts it.
+//! - `fields`: a body of unknown shape as a flat map. `payload`: which fields mean what. To accept another spelling: one
+//!   more alias there.
+//! - `recording`: from the announced link, else from the API by call id.
+
+mod fields;
+mod payload;
+mod recording;
+mod verify;
+
+use async_trait::async_trait;
+
+use self::{fields::Fields, recording::Opening, verify::Check};
+use super::{Provider, RecordingError, Refused, Unusable, Verified, WebhookRequest, WebhookRoute};
+use crate::{
+    domain::{Call, CallFacts, Event, EventKind, NewEvent, ProviderId},
+    env::Env,
+    http::{Download, Outside},
+};
+
+const NAME: &str = "cloudtalk";
+/// Real bodies are below 2 kB; a transcript in one is longer.
+const MAX_BODY: usize = 1 << 20;
+
+const SECRET: &str = "CLOUDTALK_WEBHOOK_SECRET";
+const VERIFY: &str = "CLOUDTALK_WEBHOOK_VERIFY";
+const API_KEY: &str = "CLOUDTALK_API_KEY";
+const KEY_ID: &str = "CLOUDTALK_API_KEY_ID";
+const KEY_SECRET: &str = "CLOUDTALK_API_SECRET";
+const BASE_URL: &str = "CLOUDTALK_BASE_URL";
+const HOSTS: &str = "CLOUDTALK_RECORDING_HOSTS";
+const ACCOUNT: &str = "CLOUDTALK_ACCOUNT";
+const RATE: &str = "CLOUDTALK_RATE_PER_MINUTE";
+
+const ROUTES: &[WebhookRoute] = &[
+    route("/api/cloudtalk-webhooks/call-started", "call-started"),
+    route("/api/cloudtalk-webhooks/call-ended", "call-ended"),
+    route("/api/cloudtalk-webhooks/recording-available", "recording-available"),
+    route("/api/cloudtalk-webhooks/call-recording-ready", "recording-available"),
+];
+
+const fn route(path: &'static str, hint: &'static str) -> WebhookRoute {
+    WebhookRoute { path, hint, max_bytes: MAX_BODY }
+}
+
+/// One CloudTalk company.
+pub struct CloudTalk {
+    account: String,
+    check: Check,
+    opening: Opening,
+}
+
+impl CloudTalk {
+    /// `None` when no `CLOUDTALK_…` variable is set.
+    ///
+    /// # Errors
+    /// When some are set but `CLOUDTALK_WEBHOOK_SECRET` is not (unless `CLOUDTALK_WEBHOOK_VERIFY=off`), half a key pair is
+    /// there, or a value cannot be used. Names the variable.
+    pub fn from_env(env: &Env, outside: &Outside) -> anyhow::Result<Option<Self>> {
+        let ours = [SECRET, VERIFY, API_KEY, KEY_ID, KEY_SECRET, BASE_URL, HOSTS, ACCOUNT, RATE];
+        if ours.iter().all(|name| env.var(name).is_none()) {
+            return Ok(None);
+        }
+        let account = env.var(ACCOUNT).unwrap_or("default").to_owned();
+        Ok(Some(Self { account, check: Check::from_env(env)?, opening: Opening::from_env(env, outside)? }))
+    }
+}
+
+#[async_trait]
+impl Provider for CloudTalk {
+    fn id(&self) -> ProviderId {
+        ProviderId::new(NAME)
+    }
+
+    fn webhooks(&self) -> &'static [WebhookRoute] {
+        ROUTES
+    }
+
+    fn verify<'r>(&self, request: &'r WebhookRequest<'r>) -> Result<Verified<'r>, Refused> {
+        if self.check.passes(request) { Ok(Verified::vouch(request)) } else { Err(Refused) }
+    }
+
+    fn receive(&self, route: &WebhookRoute, request: Verified<'_>) -> Result<NewEvent, Unusable> {
+        fields::refuse_forms(request.headers())?;
+        let fields = Fields::parse(request.body())?;
+        let kind = payload::kind(&fields, route.hint);
+        let facts = payload::facts(&fields, &kind);
+        let tied = !facts.keys.is_empty() || facts.external_phone.is_some();
+        if !tied && !matches!(kind, EventKind::Other(_)) {
+            let detail = "missing, and so are call_uuid and the other party's number";
+            return Err(Unusable::Field { field: "call_id".to_owned(), detail: detail.to_owned() });
+        }
+        // CloudTalk numbers no events, and repeats them up to an hour later (facts: telephony §1.1).
+        let key = facts.keys.first().map_or("-", |key| key.value.as_str());
+        let dedupe_key = format!("{}:{key}:{}", kind.as_str(), request.digest());
+        let body = request.body().to_vec();
+        Ok(NewEvent { provider: self.id(), account: self.account.clone(), kind, dedupe_key, body })
+    }
+
+    fn facts(&self, event: &Event) -> Result<CallFacts, Unusable> {
+        Ok(payload::facts(&Fields::parse(&event.body)?, &event.kind))
+    }
+
+    async fn open_recording(&self, call: &Call) -> Result<Download, RecordingError> {
+        self.opening.open(call).await
+    }
+
+    async fn check(&self) -> anyhow::Result<String> {
+        self.opening.check().await
+    }
+}
