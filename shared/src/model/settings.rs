@@ -1,0 +1,92 @@
+//! The model's settings: `FEEDBACK_…`, and `OPENAI_…` for what speech and model share.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::price;
+use crate::env::{Env, EnvError};
+
+/// OpenAI's own server.
+pub const OPENAI: &str = "https://api.openai.com/v1";
+/// The model unless a setting says otherwise: the cheapest that is not about to be switched off.
+const DEFAULT_MODEL: &str = "gpt-6-luna";
+/// An hour of talk has about 50 000 characters; ten hours are more than any call.
+const DEFAULT_MAX_CHARS: usize = 500_000;
+/// Reasoning counts as well.
+const DEFAULT_MAX_TOKENS: u32 = 6000;
+const DEFAULT_TIMEOUT_SECONDS: u64 = 120;
+
+/// How to reach and ask the model.
+pub(super) struct Settings {
+    pub(super) base_url: String,
+    pub(super) api_key: Option<SecretString>,
+    pub(super) model: String,
+    /// Sent as `reasoning_effort`; `None` leaves it out.
+    pub(super) effort: Option<String>,
+    /// Longest transcript, in characters.
+    pub(super) max_chars: usize,
+    /// Longest reply, in tokens.
+    pub(super) max_tokens: u32,
+    /// Longest wait for one reply.
+    pub(super) timeout: Duration,
+}
+
+impl Settings {
+    /// `None` when neither a key nor another server than OpenAI's is configured.
+    pub(super) fn from_env(env: &Env) -> Result<Option<Self>, EnvError> {
+        let base_name = ["FEEDBACK_BASE_URL", "OPENAI_BASE_URL"].into_iter().find(|name| env.var(name).is_some());
+        let base_url = env.base_url(base_name.unwrap_or("OPENAI_BASE_URL"), OPENAI)?;
+        let api_key = env.secret("FEEDBACK_API_KEY").or_else(|| env.secret("OPENAI_API_KEY"));
+        if api_key.is_none() && base_url == OPENAI {
+            return Ok(None);
+        }
+        let model = env.var("FEEDBACK_MODEL").unwrap_or(DEFAULT_MODEL).to_owned();
+        let effort = match env.var("FEEDBACK_REASONING_EFFORT") {
+            Some("omit") => None,
+            Some(effort) => Some(effort.to_owned()),
+            None => price::reasons(&model).then(|| "low".to_owned()),
+        };
+        Ok(Some(Self {
+            base_url,
+            api_key,
+            model,
+            effort,
+            max_chars: env.parsed("FEEDBACK_MAX_CHARS", DEFAULT_MAX_CHARS)?,
+            max_tokens: env.parsed("FEEDBACK_MAX_OUTPUT_TOKENS", DEFAULT_MAX_TOKENS)?,
+            timeout: Duration::from_secs(env.parsed("FEEDBACK_TIMEOUT_SECONDS", DEFAULT_TIMEOUT_SECONDS)?),
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests may panic")]
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn settings(pairs: &[(&str, &str)]) -> Option<Settings> {
+        Settings::from_env(&Env::from_pairs(pairs.iter().copied())).unwrap()
+    }
+
+    #[test]
+    fn without_key_and_server_there_is_no_model() {
+        assert!(settings(&[]).is_none());
+        assert!(settings(&[("OPENAI_BASE_URL", "https://api.openai.com/v1/")]).is_none());
+        assert!(settings(&[("FEEDBACK_BASE_URL", "http://localhost:11434/v1")]).is_some_and(|s| s.api_key.is_none()));
+    }
+
+    #[test]
+    fn its_own_settings_win_over_those_shared_with_speech() {
+        let shared = [("OPENAI_API_KEY", "shared"), ("OPENAI_BASE_URL", "http://both/v1/")];
+        let both = settings(&shared).unwrap();
+        assert_eq!((both.base_url.as_str(), both.model.as_str()), ("http://both/v1", "gpt-6-luna"));
+        assert_eq!(both.effort.as_deref(), Some("low"));
+        let own = [("FEEDBACK_API_KEY", "own"), ("FEEDBACK_BASE_URL", "http://own/v1"), ("FEEDBACK_MODEL", "llama3")];
+        let own = settings(&[shared.as_slice(), &own].concat()).unwrap();
+        assert_eq!((own.base_url.as_str(), own.model.as_str()), ("http://own/v1", "llama3"));
+        assert_eq!(own.api_key.unwrap().expose_secret(), "own");
+        assert_eq!(own.effort, None, "a model that is not OpenAI's may not know the parameter");
+    }
+}
