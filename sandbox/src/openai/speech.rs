@@ -72,7 +72,6 @@ pub(super) async fn transcribe(State(world): State<Shared>, request: Request) ->
     formats::answer(format, &form.model, &said, duration, form.words)
 }
 
-#[expect(clippy::result_large_err, reason = "the error is the answer and goes out at once")]
 async fn read(request: Request) -> Result<Form, Response> {
     let (head, body) = request.into_parts();
     let body = within_limit(body).await?;
@@ -95,7 +94,6 @@ async fn read(request: Request) -> Result<Form, Response> {
 }
 
 /// Reads to the end in any case: who is cut off while writing never sees the refusal.
-#[expect(clippy::result_large_err, reason = "the error is the answer and goes out at once")]
 async fn within_limit(body: Body) -> Result<Bytes, Response> {
     let mut chunks = body.into_data_stream();
     let (mut kept, mut read) = (BytesMut::new(), 0_u64);
