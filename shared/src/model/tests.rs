@@ -42,6 +42,11 @@ impl Server {
         (server, url)
     }
 
+    fn next(&self) -> Option<Answer> {
+        let mut answers = self.answers.lock().unwrap();
+        if answers.len() > 1 { answers.pop_front() } else { answers.front().copied() }
+    }
+
     fn asked(&self) -> Vec<Value> {
         self.asked.lock().unwrap().iter().map(|(_, body)| body.clone()).collect()
     }
@@ -49,9 +54,7 @@ impl Server {
 
 async fn chat(State(server): State<Server>, headers: HeaderMap, Json(body): Json<Value>) -> Response {
     server.asked.lock().unwrap().push((headers, body));
-    let mut answers = server.answers.lock().unwrap();
-    let answer = if answers.len() > 1 { answers.pop_front() } else { answers.front().copied() };
-    drop(answers);
+    let answer = server.next();
     match answer {
         Some(answer) => answer(),
         None => std::future::pending().await,
