@@ -52,6 +52,8 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
+pub use sqlx::Error;
+
 /// The schema, for both databases.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 

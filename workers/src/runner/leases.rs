@@ -1,0 +1,76 @@
+//! Leases of what runs: renewed three times in their length; whoever lost one stops at once.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use shared::{
+    db,
+    domain::{Job, JobId},
+};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+
+use super::work::Worker;
+
+type Held = HashMap<(JobId, i32), CancellationToken>;
+
+/// What this process runs.
+#[derive(Default)]
+pub(super) struct Leases(Arc<Mutex<Held>>);
+
+/// Held as long as the job runs.
+pub(super) struct Lease {
+    key: (JobId, i32),
+    lost: CancellationToken,
+    held: Arc<Mutex<Held>>,
+}
+
+impl Leases {
+    pub(super) fn enter(&self, job: &Job) -> Lease {
+        let lease = Lease { key: (job.id, job.claims), lost: CancellationToken::new(), held: self.0.clone() };
+        lock(&self.0).insert(lease.key, lease.lost.clone());
+        lease
+    }
+
+    fn running(&self) -> Held {
+        lock(&self.0).clone()
+    }
+}
+
+impl Lease {
+    /// Ends when somebody else has the job.
+    pub(super) fn lost(&self) -> WaitForCancellationFuture<'_> {
+        self.lost.cancelled()
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        lock(&self.held).remove(&self.key);
+    }
+}
+
+fn lock(held: &Mutex<Held>) -> std::sync::MutexGuard<'_, Held> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Renews until `stop` is cancelled.
+pub(super) async fn keep(worker: Arc<Worker>, stop: CancellationToken) {
+    let lease = worker.tuning.lease;
+    while stop.run_until_cancelled(tokio::time::sleep(lease / 3)).await.is_some() {
+        // Taken before asking, so that what is claimed meanwhile is not mistaken for lost.
+        let running = worker.leases.running();
+        if running.is_empty() {
+            continue;
+        }
+        match db::jobs::renew(&worker.db, worker.owner, worker.clock.now() + lease).await {
+            Ok(held) => {
+                for (_, lost) in running.iter().filter(|(key, _)| !held.contains(key)) {
+                    lost.cancel();
+                }
+            }
+            Err(error) => tracing::warn!(%error, "cannot renew leases: the database is away"),
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! One delivery: claim the job, run the step, settle. Nothing else touches a delivery or ends a job.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use anyhow::anyhow;
+use futures::FutureExt;
+use shared::{
+    clock::Clock,
+    db::{
+        Db,
+        settle::{End, Settlement},
+    },
+    domain::{Job, JobId, Outcome, StepError, Verdict},
+    publisher::Publisher,
+    queue::{DeadLetter, Delivered, SharedQueue},
+    replay::{Which, replay},
+    service::App,
+    telemetry,
+};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::{
+    leases::Leases,
+    records::{Away, Records},
+};
+use crate::{schedule, step::Run, tuning::Tuning};
+
+/// Errors are kept up to this length on the job's row.
+const LONGEST_ERROR: usize = 1000;
+
+/// What all deliveries of a process share.
+pub(super) struct Worker {
+    pub(super) db: Db,
+    pub(super) clock: Clock,
+    pub(super) owner: Uuid,
+    pub(super) leases: Leases,
+    pub(super) tuning: Tuning,
+    queue: SharedQueue,
+    records: Records,
+    give_back: CancellationToken,
+}
+
+impl Worker {
+    pub(super) fn new(app: &App, publisher: Publisher, tuning: Tuning, owner: Uuid) -> Self {
+        let records = Records::start(app, publisher, owner, tuning.lease);
+        let App { db, clock, queue, .. } = app.clone();
+        Self { db, clock, owner, leases: Leases::default(), tuning, queue, records, give_back: CancellationToken::new() }
+    }
+
+    /// What still runs is given back at once.
+    pub(super) fn give_back(&self) {
+        self.give_back.cancel();
+    }
+
+    /// Settles one delivery, whatever happens.
+    pub(super) async fn handle(self: Arc<Self>, step: Arc<dyn Run>, delivered: Delivered) {
+        let Some(id) = delivered.job else {
+            tracing::warn!(step = %step.step(), "a message that is none of ours was dropped");
+            return delivered.settle.ack().await;
+        };
+        match self.claim(id, delivered.was_dead).await {
+            Ok(Some(job)) => {
+                self.work(step, job).await;
+                delivered.settle.ack().await;
+            }
+            Ok(None) => delivered.settle.ack().await,
+            Err(Away) => delivered.settle.requeue().await,
+        }
+    }
+
+    /// The job, if it is due and nobody has it. A letter shovelled back from a dead-letter queue replays its job first.
+    async fn claim(&self, id: JobId, was_dead: bool) -> Result<Option<Job>, Away> {
+        if was_dead {
+            let which = Which::Jobs(vec![id]);
+            replay(&self.db, &self.queue, &self.clock, &which).await.map_err(|_| Away)?;
+        }
+        self.records.claim(id).await
+    }
+
+    async fn work(&self, step: Arc<dyn Run>, job: Job) {
+        let span = tracing::info_span!(
+            "step.run", otel.name = %format!("step.{}", step.step()), step = %step.step(), queue = %job.queue(),
+            job.id = %job.id, call.id = job.call_id.map(tracing::field::display),
+            event.id = job.event_id.map(tracing::field::display), sink = job.sink.as_ref().map(tracing::field::display),
+            attempt = job.attempt, trace_id = tracing::field::Empty,
+        );
+        telemetry::set_parent(&span, job.traceparent.as_deref());
+        let settling = async {
+            let started = Instant::now();
+            let lease = self.leases.enter(&job);
+            let in_flight = metrics::gauge!("tapedeck_in_flight", "queue" => job.queue().as_str().to_owned());
+            in_flight.increment(1.0);
+            let tried = tokio::select! {
+                tried = attempt(step.as_ref(), &job) => Some(tried),
+                () = self.give_back.cancelled() => None,
+                () = lease.lost() => {
+                    tracing::warn!("lost its lease; somebody else has the job now");
+                    in_flight.decrement(1.0);
+                    return;
+                }
+            };
+            let settlement = self.verdict(&job, tried);
+            note(&settlement, started.elapsed());
+            let letter = dead_letter(&settlement);
+            if self.records.settle(settlement, &self.give_back).await
+                && let Some(letter) = letter
+                && let Err(error) = self.queue.bury(&letter).await
+            {
+                tracing::warn!(%error, "dead, but its letter could not be put on the dead-letter queue");
+            }
+            drop(lease);
+            in_flight.decrement(1.0);
+        };
+        settling.instrument(span).await;
+    }
+
+    /// From how a try went to how the job ends.
+    fn verdict(&self, job: &Job, tried: Option<Result<Outcome, StepError>>) -> Settlement {
+        let now = self.clock.now();
+        let again = |after: Duration, counts, verdict, error: &StepError| End::Again {
+            due_at: now + after,
+            counts,
+            verdict,
+            reason: error.reason.clone(),
+            error: text(error),
+        };
+        let (end, writes, next) = match tried {
+            None => {
+                let drained = StepError::snooze("drained", Duration::ZERO, anyhow!("the worker was stopped"));
+                (again(Duration::ZERO, false, "drain", &drained), Vec::new(), Vec::new())
+            }
+            Some(Ok(outcome)) => (End::Done { skipped: outcome.skipped }, outcome.writes, outcome.next),
+            Some(Err(mut error)) => {
+                let writes = std::mem::take(&mut error.writes);
+                let end = match error.verdict {
+                    Verdict::Retry { after } => {
+                        match schedule::delay(job.attempt, self.tuning.retry_scale, rand_fraction()) {
+                            Some(delay) => again(delay.max(after.unwrap_or_default()), true, "retry", &error),
+                            None => End::Dead { reason: error.reason.clone(), error: text(&error) },
+                        }
+                    }
+                    Verdict::Snooze { after } => again(after, false, "snooze", &error),
+                    Verdict::Ours => again(Duration::from_secs(1), false, "ours", &error),
+                    Verdict::Fail => End::Dead { reason: error.reason.clone(), error: text(&error) },
+                };
+                (end, writes, Vec::new())
+            }
+        };
+        Settlement { job: job.clone(), end, writes, next }
+    }
+}
+
+/// Runs the step within its deadline; a panic is a failure like others.
+async fn attempt(step: &dyn Run, job: &Job) -> Result<Outcome, StepError> {
+    let deadline = step.deadline();
+    let run = AssertUnwindSafe(step.run(job)).catch_unwind();
+    match tokio::time::timeout(deadline, run).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(StepError::retry("panic", anyhow!("the step panicked"))),
+        Err(_) => Err(StepError::retry("deadline", anyhow!("not finished after {} s", deadline.as_secs()))),
+    }
+}
+
+fn text(error: &StepError) -> String {
+    let text = format!("{:#}", error.source);
+    text.chars().filter(|c| *c != '\0').take(LONGEST_ERROR).collect()
+}
+
+fn rand_fraction() -> f64 {
+    rand::random::<f64>()
+}
+
+/// One log line and one metric per try.
+fn note(settlement: &Settlement, took: Duration) {
+    let duration_ms = took.as_millis() as u64;
+    let outcome = match &settlement.end {
+        End::Done { skipped: None } => {
+            tracing::debug!(outcome = "done", duration_ms, "done");
+            "done"
+        }
+        End::Done { skipped: Some(reason) } => {
+            tracing::info!(outcome = "skipped", %reason, duration_ms, "nothing to do");
+            "skipped"
+        }
+        End::Again { due_at, verdict, reason, error, counts, .. } => {
+            if *counts {
+                tracing::warn!(outcome = verdict, %reason, error, %due_at, duration_ms, "failed; will be tried again");
+            } else {
+                tracing::info!(outcome = verdict, %reason, error, %due_at, duration_ms, "comes back later");
+            }
+            verdict
+        }
+        End::Dead { reason, error } => {
+            tracing::error!(outcome = "dead", %reason, error, duration_ms, "failed for good");
+            "dead"
+        }
+    };
+    let queue = settlement.job.queue().as_str().to_owned();
+    metrics::histogram!("tapedeck_step_seconds", "queue" => queue.clone(), "outcome" => outcome)
+        .record(took.as_secs_f64());
+    metrics::histogram!("tapedeck_step_attempts", "queue" => queue, "outcome" => outcome)
+        .record(f64::from(settlement.job.attempt));
+}
+
+fn dead_letter(settlement: &Settlement) -> Option<DeadLetter> {
+    let End::Dead { reason, error } = &settlement.end else { return None };
+    let job = &settlement.job;
+    Some(DeadLetter {
+        job: job.id,
+        queue: job.queue(),
+        reason: reason.to_string(),
+        error: error.clone(),
+        attempts: job.attempt,
+    })
+}

@@ -1,0 +1,132 @@
+//! intake: ties an accepted event to its call and decides what is due.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::anyhow;
+use async_trait::async_trait;
+use shared::{
+    clock::Clock,
+    db::{self, Db},
+    domain::{
+        Call, CallFacts, CallStatus, Conclusion, Event, EventKind, Job, Milestone, NewJob, Outcome, Step, StepError,
+        VerdictExt, Wake, Write,
+    },
+    providers::{Provider, Providers},
+    service::App,
+    sinks::Sinks,
+};
+
+use crate::step::Run;
+
+/// Another worker may tie an event of the same call at the same moment; then this one finds the call on its next try.
+const TRIES: usize = 3;
+
+/// The step.
+pub struct Intake {
+    db: Db,
+    clock: Clock,
+    providers: Providers,
+    sinks: Sinks,
+}
+
+impl Intake {
+    /// Takes what it needs.
+    pub fn new(app: &App) -> Self {
+        let App { db, clock, providers, sinks, .. } = app.clone();
+        Self { db, clock, providers, sinks }
+    }
+
+    async fn tie(&self, provider: &Arc<dyn Provider>, event: &Event, facts: &CallFacts) -> sqlx::Result<Call> {
+        let now = self.clock.now();
+        let mut tx = self.db.begin().await?;
+        let (id, events) = db::calls::tie(&mut tx, event, facts, now).await?;
+        // The events of the call that cannot be read any more (an older version took them) say nothing.
+        let said = events.iter().filter_map(|e| Some((&e.kind, e.dedupe_key.as_str(), provider.facts(e).ok()?)));
+        let folded = CallFacts::fold(said);
+        db::calls::save_facts(&mut tx, id, &folded, now).await?;
+        tx.commit().await?;
+        let conclusion = db::calls::find(&self.db, id).await?.and_then(|call| call.conclusion);
+        Ok(Call {
+            id,
+            provider: event.provider.clone(),
+            account: event.account.clone(),
+            facts: folded,
+            conclusion,
+            created_at: event.received_at,
+        })
+    }
+}
+
+#[async_trait]
+impl Run for Intake {
+    fn step(&self) -> Step {
+        Step::Intake
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+
+    fn concurrency(&self) -> u16 {
+        16
+    }
+
+    async fn run(&self, job: &Job) -> Result<Outcome, StepError> {
+        let id = job.event_id.ok_or_else(|| anyhow!("an intake job without an event")).or_fail("broken-job")?;
+        let event = db::events::find(&self.db, id).await.or_ours()?;
+        let event = event.ok_or_else(|| anyhow!("its event is gone")).or_fail("event-gone")?;
+        if matches!(event.kind, EventKind::Other(_)) {
+            return Ok(skip("not-about-a-call"));
+        }
+        let provider = self.providers.get(&event.provider);
+        let provider = provider.ok_or_else(|| anyhow!("{} is not configured", event.provider));
+        let provider = provider.or_fail("provider-not-configured")?;
+        let facts = provider.facts(&event).or_fail("event-unusable")?;
+        let mut tries = 0;
+        let call = loop {
+            tries += 1;
+            match self.tie(provider, &event, &facts).await {
+                Ok(call) => break call,
+                Err(sqlx::Error::Database(_) | sqlx::Error::Protocol(_)) if tries < TRIES => {}
+                Err(e) => return Err(e).or_ours(),
+            }
+        };
+        Ok(due(&call, &event.kind, &facts, &self.sinks))
+    }
+}
+
+fn skip(reason: &'static str) -> Outcome {
+    Outcome { skipped: Some(reason.into()), ..Outcome::default() }
+}
+
+/// What one more event makes due.
+fn due(call: &Call, kind: &EventKind, said: &CallFacts, sinks: &Sinks) -> Outcome {
+    let mut outcome = Outcome::default();
+    let milestone = if call.ended() { Milestone::Ended } else { Milestone::Started };
+    let mut tell = sinks.wanting(milestone, call);
+    if recording_expected(call) {
+        // An event that brings news of the recording wakes a fetch that waits for it, or gave up.
+        let news = said.recording_url.is_some() || *kind == EventKind::RecordingAvailable;
+        let wake = if news { Wake::Yes } else { Wake::No };
+        outcome.next.push(NewJob::step(Step::Fetch, call.id, wake));
+    } else if call.ended() {
+        outcome.writes.push(Write::Conclusion(call.id, Conclusion::NotRecorded));
+        tell.extend(sinks.wanting(Milestone::Analyzed, call));
+    }
+    tell.sort();
+    tell.dedup();
+    outcome.next.extend(tell.into_iter().map(|sink| NewJob::sync(call.id, sink)));
+    outcome
+}
+
+/// Whether there is or may be a recording to fetch by now.
+fn recording_expected(call: &Call) -> bool {
+    let facts = &call.facts;
+    if facts.recording_url.is_some() || facts.recording_announced {
+        return true;
+    }
+    match facts.recorded {
+        Some(recorded) => recorded && call.ended(),
+        None => facts.status == Some(CallStatus::Completed),
+    }
+}

@@ -1,0 +1,10 @@
+//! The steps, in the order of the flow; one file each, named as the step.
+//!
+//! A step takes what it needs in `new`, looks first whether its result exists, and returns an [`Outcome`](shared::domain::Outcome)
+//! that the runner writes.
+
+pub mod analyze;
+pub mod fetch;
+pub mod intake;
+pub mod sync;
+pub mod transcribe;
