@@ -1,0 +1,124 @@
+//! The queues on the broker: `<prefix>.<queue>` and `<prefix>.<queue>.dead`, both durable quorum queues.
+//!
+//! A queue that exists is taken as it is, so neither an upgrade nor an operator's policy ever makes a mismatch fatal.
+//! Must work from RabbitMQ 3.10 on.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use lapin::{
+    ErrorKind,
+    options::QueueDeclareOptions,
+    types::{AMQPValue, FieldTable, LongString},
+};
+
+use super::{explain, link::Link, within};
+use crate::{domain::QueueName, queue::QueueError};
+
+/// So often the broker delivers a message whose worker dies, before it moves it to the dead. Our own failures never
+/// count here: they are rescheduled by the job's row.
+const DELIVERY_LIMIT: i32 = 20;
+/// From 4.0 a queue without a limit has one of 20, and every look into the dead queue counts. 3.x refuses a negative one.
+const NO_DELIVERY_LIMIT: i32 = -1;
+/// AMQP's reply code for a queue that does not exist.
+const NOT_FOUND: u16 = 404;
+
+/// What is known of the queues.
+pub(super) struct Topology {
+    link: Link,
+    prefix: String,
+    created: Mutex<BTreeSet<QueueName>>,
+}
+
+impl Topology {
+    /// Queues are named `<prefix>.<queue>`. The connection should be one that is never blocked.
+    pub fn new(link: Link, prefix: String) -> Self {
+        Self { link, prefix, created: Mutex::default() }
+    }
+
+    /// The name on the broker.
+    pub fn name(&self, queue: &QueueName) -> String {
+        format!("{}.{queue}", self.prefix)
+    }
+
+    /// The name of its dead-letter queue on the broker.
+    pub fn dead_name(&self, queue: &QueueName) -> String {
+        format!("{}.dead", self.name(queue))
+    }
+
+    /// Makes sure that the queue and its dead-letter queue exist.
+    pub async fn ensure(&self, queue: &QueueName) -> Result<(), QueueError> {
+        let (name, dead) = (self.name(queue), self.dead_name(queue));
+        if self.depth(&dead).await?.is_none() {
+            match self.declare(&dead, quorum([("x-delivery-limit", NO_DELIVERY_LIMIT.into())])).await {
+                Err(QueueError::Refused(_)) => self.declare(&dead, quorum([])).await?,
+                declared => declared?,
+            }
+        }
+        if self.depth(&name).await?.is_none() {
+            self.declare(&name, work_arguments(&dead)).await?;
+            tracing::info!(%queue, "created the queue");
+            self.created().insert(queue.clone());
+        }
+        Ok(())
+    }
+
+    /// Whether the queue had to be created since the last time that this was asked.
+    pub fn report_created(&self, queue: &QueueName) -> bool {
+        self.created().remove(queue)
+    }
+
+    /// Messages that wait in the queue of that name; `None` when there is no such queue.
+    pub async fn depth(&self, name: &str) -> Result<Option<u64>, QueueError> {
+        let channel = self.link.channel().await?;
+        let options = QueueDeclareOptions::durable().passive();
+        within("looking at a queue", async {
+            match channel.queue_declare(name.into(), options, FieldTable::default()).await {
+                Ok(queue) => Ok(Some(u64::from(queue.message_count()))),
+                Err(error) if missing(&error) => Ok(None),
+                Err(error) => Err(explain(error)),
+            }
+        })
+        .await
+    }
+
+    async fn declare(&self, name: &str, arguments: FieldTable) -> Result<(), QueueError> {
+        let channel = self.link.channel().await?;
+        let declared = channel.queue_declare(name.into(), QueueDeclareOptions::durable(), arguments);
+        within("creating a queue", async { declared.await.map(|_| ()).map_err(explain) }).await
+    }
+
+    fn created(&self) -> MutexGuard<'_, BTreeSet<QueueName>> {
+        self.created.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Dead-lettering at least once: the message stays here until the dead-letter queue has it. Needs `reject-publish`.
+fn work_arguments(dead: &str) -> FieldTable {
+    quorum([
+        ("x-delivery-limit", DELIVERY_LIMIT.into()),
+        ("x-dead-letter-exchange", text("")),
+        ("x-dead-letter-routing-key", text(dead)),
+        ("x-dead-letter-strategy", text("at-least-once")),
+        ("x-overflow", text("reject-publish")),
+    ])
+}
+
+fn quorum<const N: usize>(arguments: [(&str, AMQPValue); N]) -> FieldTable {
+    let mut table = FieldTable::default();
+    table.insert("x-queue-type".into(), text("quorum"));
+    for (name, value) in arguments {
+        table.insert(name.into(), value);
+    }
+    table
+}
+
+fn text(text: &str) -> AMQPValue {
+    AMQPValue::LongString(LongString::from(text))
+}
+
+fn missing(error: &lapin::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ProtocolError(error) if error.get_id() == NOT_FOUND)
+}

@@ -1,0 +1,94 @@
+//! The test's own queues on the shared broker, under a prefix of their own, and another client to meddle with them.
+
+use std::sync::Arc;
+
+use lapin::{
+    BasicProperties, Channel, Connection, ConnectionProperties,
+    message::BasicGetMessage,
+    options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeleteOptions},
+};
+use secrecy::SecretString;
+use shared::{
+    domain::{JobId, QueueName},
+    env::Env,
+    queue::{SharedQueue, rabbit::RabbitQueue},
+};
+
+/// A prefix, and a second client.
+pub struct Broker {
+    pub url: String,
+    pub prefix: String,
+    pub channel: Channel,
+    connection: Connection,
+}
+
+impl Broker {
+    pub async fn new() -> Self {
+        let url = setting("TEST_AMQP_URL");
+        let connection = Connection::connect(&url, ConnectionProperties::default()).await.unwrap();
+        let channel = connection.create_channel().await.unwrap();
+        channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+        Self { url, prefix: format!("test-{}", JobId::new()), channel, connection }
+    }
+
+    /// A queue on it.
+    pub fn queue(&self) -> SharedQueue {
+        self.queue_at(&self.url)
+    }
+
+    /// A queue on it that is reached by another URL.
+    pub fn queue_at(&self, url: &str) -> SharedQueue {
+        Arc::new(RabbitQueue::connect(&SecretString::from(url), &self.prefix, &self.prefix).unwrap())
+    }
+
+    pub fn name(&self, queue: &QueueName) -> String {
+        format!("{}.{queue}", self.prefix)
+    }
+
+    pub async fn put(&self, name: &str, body: &[u8], properties: BasicProperties) {
+        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        let sent = self.channel.basic_publish("".into(), name.into(), options, body, properties).await.unwrap();
+        assert_eq!(sent.await.unwrap(), lapin::Confirmation::Ack(None));
+    }
+
+    pub async fn get(&self, name: &str) -> Option<BasicGetMessage> {
+        self.channel.basic_get(name.into(), BasicGetOptions::default()).await.unwrap()
+    }
+
+    pub async fn delete(&self, name: &str) {
+        self.channel.queue_delete(name.into(), QueueDeleteOptions::default()).await.unwrap();
+    }
+
+    /// Cuts all connections of the queues of this test, as an operator would; returns how many.
+    pub async fn cut_connections(&self) -> usize {
+        let base = setting("TEST_AMQP_MANAGEMENT_URL");
+        #[expect(clippy::disallowed_methods, reason = "the broker's own API, on this machine")]
+        let http = reqwest::Client::new();
+        let listed: serde_json::Value =
+            http.get(format!("{base}/api/connections")).send().await.unwrap().json().await.unwrap();
+        let ours =
+            |connection: &&serde_json::Value| connection["user_provided_name"].to_string().contains(&self.prefix);
+        let mut cut = 0;
+        for connection in listed.as_array().unwrap().iter().filter(ours) {
+            let mut url = url::Url::parse(&base).unwrap();
+            url.path_segments_mut().unwrap().extend(["api", "connections", connection["name"].as_str().unwrap()]);
+            cut += usize::from(http.delete(url).send().await.unwrap().status().is_success());
+        }
+        cut
+    }
+
+    /// Deletes what the test made.
+    pub async fn clear(self) {
+        for queue in ["fetch", "analyze"] {
+            let name = self.name(&QueueName::new(queue));
+            self.delete(&format!("{name}.dead")).await;
+            self.delete(&name).await;
+        }
+        self.connection.close(200, "bye".into()).await.unwrap();
+    }
+}
+
+fn setting(name: &str) -> String {
+    let env = Env::from_process().unwrap();
+    env.var(name).unwrap_or_else(|| panic!("{name} is not set: these tests need a broker, run `make test`")).to_owned()
+}
