@@ -131,10 +131,10 @@ attempts() {
   local server=$1 attempt
   for attempt in 1 2 3; do
     "${server}_launch" && "${server}_await" && return 0
-    "${server}_down"
     say "$server did not start (attempt $attempt of 3)"
+    [[ $attempt -lt 3 ]] || "${server}_log_tail" >&2
+    "${server}_down"
   done
-  "${server}_log_tail" >&2
   die "$server does not start here. Set TEST_DATABASE_URL and TEST_AMQP_URL to servers that run, or start Docker."
 }
 

@@ -18,11 +18,15 @@ postgres_launch() {
 
 postgres_await() {
   case $PG_KIND in
-    # Over TCP: the image's first, temporary server listens on its socket alone.
-    docker) wait_until 120 docker exec "$PG_NAME" pg_isready -q -h 127.0.0.1 -U tapedeck 2>/dev/null ;;
+    docker) wait_until 120 postgres_ready_or_dead && postgres_answers ;;
     programs) wait_until 60 listens "$PG_PORT" ;;
   esac
 }
+
+# Over TCP: the image's first, temporary server listens on its socket alone.
+postgres_answers() { docker exec "$PG_NAME" pg_isready -q -h 127.0.0.1 -U tapedeck 2>/dev/null; }
+
+postgres_ready_or_dead() { postgres_answers || ! postgres_runs; }
 
 postgres_start() {
   if postgres_runs; then return 0; fi

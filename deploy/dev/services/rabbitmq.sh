@@ -98,7 +98,7 @@ rabbitmq_down() {
 rabbitmq_version() {
   local version=''
   case $RMQ_KIND in
-    docker) version=$(docker exec "$RMQ_NAME" cat /opt/rabbitmq/plugins/rabbit-*/ebin/rabbit.app 2>/dev/null) ;;
+    docker) version=$(docker exec "$RMQ_NAME" sh -c 'cat /opt/rabbitmq/plugins/rabbit-[0-9]*/ebin/rabbit.app' 2>/dev/null || true) ;;
     programs) version=$(cat "$(rabbitmq_bin)"/../plugins/rabbit-[0-9]*/ebin/rabbit.app \
       "$(dirname "$(readlink -f "$(rabbitmq_bin)/rabbitmq-server")")"/../plugins/rabbit-[0-9]*/ebin/rabbit.app 2>/dev/null || true) ;;
   esac
