@@ -1,0 +1,164 @@
+//! One webhook, from its raw bytes to its answer. Nothing is read before the provider has vouched for it.
+
+use std::{sync::Arc, time::Instant};
+
+use axum::{
+    Json,
+    extract::Request,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, post},
+};
+use serde_json::json;
+use shared::{
+    clock::Clock,
+    db::events::Recorded,
+    domain::EventKind,
+    providers::{Provider, Unusable, WebhookRequest, WebhookRoute},
+    service::problem::Problem,
+    telemetry,
+};
+use tracing::{Instrument, Span, field::Empty};
+
+use crate::{
+    body::Room,
+    recorder::{RecordError, Recorder},
+};
+
+/// When the row could not be written, senders are asked to wait so many seconds.
+const RETRY_AFTER: u32 = 5;
+
+struct Endpoint {
+    provider: Arc<dyn Provider>,
+    route: WebhookRoute,
+    clock: Clock,
+    recorder: Recorder,
+    room: Room,
+}
+
+/// What a request came to; `answer` and `kind` are metric labels, so they are few.
+struct Answer {
+    answer: &'static str,
+    kind: &'static str,
+    response: Response,
+}
+
+/// The handler of one route.
+pub(crate) fn endpoint(
+    provider: Arc<dyn Provider>,
+    route: WebhookRoute,
+    clock: Clock,
+    recorder: Recorder,
+    room: Room,
+) -> MethodRouter {
+    let endpoint = Arc::new(Endpoint { provider, route, clock, recorder, room });
+    post(move |request: Request| async move { endpoint.handle(request).await })
+}
+
+impl Endpoint {
+    async fn handle(&self, request: Request) -> Response {
+        let began = Instant::now();
+        let provider = self.provider.id().to_string();
+        let span = tracing::info_span!(
+            "webhook",
+            provider,
+            route = self.route.hint,
+            kind = Empty,
+            event_id = Empty,
+            trace_id = Empty
+        );
+        let Answer { answer, kind, response } = self.receive(request).instrument(span).await;
+        metrics::histogram!("tapedeck_webhook_duration_seconds", "provider" => provider.clone())
+            .record(began.elapsed().as_secs_f64());
+        metrics::counter!("tapedeck_webhooks_total", "provider" => provider, "kind" => kind, "answer" => answer)
+            .increment(1);
+        response
+    }
+
+    async fn receive(&self, request: Request) -> Answer {
+        let traceparent = telemetry::traceparent_of(&Span::current());
+        let (head, body) = request.into_parts();
+        let received = match self.room.read(&head.headers, body, self.route.max_bytes).await {
+            Ok(received) => received,
+            Err(problem) => return refused("unread", "unread", problem),
+        };
+        let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
+        let received_at = self.clock.now();
+        let request = WebhookRequest { target, headers: &head.headers, body: &received.bytes, received_at };
+        let Ok(verified) = self.provider.verify(&request) else {
+            return refused("unverified", "unread", Problem::unauthorized("the signature or secret does not match"));
+        };
+        let event = match self.provider.receive(&self.route, verified) {
+            Ok(event) => event,
+            Err(unusable) => return refused("unusable", "unread", problem(unusable)),
+        };
+        let kind = label(&event.kind);
+        Span::current().record("kind", event.kind.as_str());
+        match self.recorder.record(event, traceparent, received.into_room()).await {
+            Ok((id, Recorded::New)) => {
+                tracing::info!(event_id = %id, "event accepted");
+                accepted(kind, json!({"status": "accepted", "event_id": id}), "accepted")
+            }
+            Ok((_, Recorded::Duplicate)) => {
+                tracing::info!("event known already");
+                accepted(kind, json!({"status": "duplicate"}), "duplicate")
+            }
+            Err(error) => refused(unrecorded(error), kind, error.into()),
+        }
+    }
+}
+
+fn accepted(kind: &'static str, body: serde_json::Value, answer: &'static str) -> Answer {
+    Answer { answer, kind, response: Json(body).into_response() }
+}
+
+fn refused(answer: &'static str, kind: &'static str, problem: Problem) -> Answer {
+    let status = problem.status().as_u16();
+    if problem.status().is_server_error() {
+        tracing::warn!(status, answer, "webhook not accepted");
+    } else {
+        tracing::info!(status, answer, "webhook refused");
+    }
+    Answer { answer, kind, response: problem.into_response() }
+}
+
+fn problem(unusable: Unusable) -> Problem {
+    match unusable {
+        Unusable::Malformed { expected } => {
+            Problem::new(StatusCode::BAD_REQUEST, format!("the body is not {expected}"))
+        }
+        Unusable::Field { field, detail } => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).field(field),
+        Unusable::MediaType { expected } => {
+            Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("expected {expected}"))
+        }
+    }
+}
+
+impl From<RecordError> for Problem {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Unstorable => Self::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
+            RecordError::Full | RecordError::Away => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()).retry_after(RETRY_AFTER)
+            }
+        }
+    }
+}
+
+fn unrecorded(error: RecordError) -> &'static str {
+    match error {
+        RecordError::Unstorable => "unstorable",
+        RecordError::Full => "full",
+        RecordError::Away => "database-away",
+    }
+}
+
+/// Kinds that a provider makes up are one label: nobody outside decides how many series there are.
+fn label(kind: &EventKind) -> &'static str {
+    match kind {
+        EventKind::CallStarted => "call-started",
+        EventKind::CallEnded => "call-ended",
+        EventKind::RecordingAvailable => "recording-available",
+        EventKind::Other(_) => "other",
+    }
+}

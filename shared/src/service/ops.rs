@@ -1,0 +1,112 @@
+//! What orchestrators and monitors ask of every process: `/livez`, `/readyz`, `/metrics`.
+//!
+//! Liveness is about this process alone: a database or broker that is away is no reason to restart it. Readiness says
+//! whether it may be given work.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Router,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use super::{App, listen};
+use crate::{queue::Hearing, telemetry::metrics};
+
+/// A consumer that is not registered for this long although it should be will not recover by itself.
+const DEAF: Duration = Duration::from_secs(180);
+/// The database has this long to answer the readiness check.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// An answer of the database is believed for this long, so that nobody can make us ask it all the time.
+const BELIEVED: Duration = Duration::from_secs(1);
+
+/// Whose readiness it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// The database alone: webhooks are recorded also while the broker is down.
+    Database,
+    /// The database and the broker.
+    DatabaseAndBroker,
+}
+
+/// The three routes. Not ready any more once `stop` is cancelled.
+pub fn router(app: &App, needs: Needs, stop: CancellationToken) -> Router {
+    let ops = Arc::new(Ops { app: app.clone(), needs, stop, pinged: Mutex::new(None) });
+    Router::new()
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(render))
+        .with_state(ops)
+}
+
+/// Serves the routes on `METRICS_PORT` (9090; 0 switches it off), for processes without a listener of their own.
+///
+/// # Errors
+/// When the port is taken.
+pub async fn serve(app: &App, stop: CancellationToken) -> anyhow::Result<()> {
+    if app.env.var("METRICS_PORT") == Some("0") {
+        return Ok(());
+    }
+    let listener = listen::bind(&app.env, "METRICS_PORT", 9090).await?;
+    listen::serve(listener, router(app, Needs::DatabaseAndBroker, stop.clone()), stop).await;
+    Ok(())
+}
+
+struct Ops {
+    app: App,
+    needs: Needs,
+    stop: CancellationToken,
+    pinged: Mutex<Option<(Instant, bool)>>,
+}
+
+impl Ops {
+    async fn database_answers(&self) -> bool {
+        let mut pinged = self.pinged.lock().await;
+        if let Some((at, answer)) = *pinged
+            && at.elapsed() < BELIEVED
+        {
+            return answer;
+        }
+        let answer = matches!(tokio::time::timeout(PATIENCE, self.app.db.ping()).await, Ok(Ok(())));
+        *pinged = Some((Instant::now(), answer));
+        answer
+    }
+}
+
+async fn livez(State(ops): State<Arc<Ops>>) -> Response {
+    match ops.app.queue.hearing() {
+        Hearing::Deaf(time) if time > DEAF => {
+            let text = format!("connected but not consuming for {} s\n", time.as_secs());
+            (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+        }
+        _ => "alive\n".into_response(),
+    }
+}
+
+async fn readyz(State(ops): State<Arc<Ops>>) -> Response {
+    let missing = if ops.stop.is_cancelled() {
+        Some("shutting down\n")
+    } else if !ops.database_answers().await {
+        Some("the database does not answer\n")
+    } else if ops.needs == Needs::DatabaseAndBroker && !ops.app.queue.connected() {
+        Some("the broker is out of reach\n")
+    } else {
+        None
+    };
+    match missing {
+        Some(text) => (StatusCode::SERVICE_UNAVAILABLE, text).into_response(),
+        None => "ready\n".into_response(),
+    }
+}
+
+async fn render() -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics::render()).into_response()
+}

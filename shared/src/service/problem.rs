@@ -1,0 +1,108 @@
+//! Refusals as RFC 9457 problem JSON.
+
+use axum::{
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+
+use crate::recordings::StoreError;
+
+/// The answer to a request that is not carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    status: StatusCode,
+    detail: String,
+    field: Option<String>,
+    header: Option<(HeaderName, HeaderValue)>,
+}
+
+impl Problem {
+    /// A refusal. `detail` is for whoever sent the request, and never repeats what they sent.
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self { status, detail: detail.into(), field: None, header: None }
+    }
+
+    /// Names the field that is at fault.
+    pub fn field(mut self, field: impl Into<String>) -> Self {
+        self.field = Some(field.into());
+        self
+    }
+
+    /// Says when to try again.
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.header = Some((header::RETRY_AFTER, seconds.into()));
+        self
+    }
+
+    /// 401, which must say how to identify.
+    pub fn unauthorized(detail: impl Into<String>) -> Self {
+        let mut problem = Self::new(StatusCode::UNAUTHORIZED, detail);
+        problem.header = Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+        problem
+    }
+
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut body = json!({
+            "type": "about:blank",
+            "title": self.status.canonical_reason().unwrap_or("Error"),
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+        });
+        if let Some(field) = self.field {
+            body["field"] = field.into();
+        }
+        let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
+        let mut response = (self.status, content_type, body.to_string()).into_response();
+        if let Some((name, value)) = self.header {
+            response.headers_mut().insert(name, value);
+        }
+        response
+    }
+}
+
+impl From<sqlx::Error> for Problem {
+    /// The database is away, or something is wrong with it: the caller may try again.
+    fn from(error: sqlx::Error) -> Self {
+        tracing::error!(%error, "the database failed a request");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "the database is out of reach").retry_after(5)
+    }
+}
+
+impl From<StoreError> for Problem {
+    /// The store is away, or the database knows of an object that the store does not.
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "the object store failed a request");
+        match error {
+            StoreError::NotFound(_) => {
+                Self::new(StatusCode::NOT_FOUND, "the audio is not in the object store any more")
+            }
+            StoreError::Unreachable(_) | StoreError::Refused(_) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "the object store is out of reach").retry_after(5)
+            }
+        }
+    }
+}
+
+/// For a router's fallback.
+pub async fn not_found() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "there is nothing here")
+}
+
+/// For a router's fallback of methods.
+pub async fn method_not_allowed() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this method is not for this path")
+}
+
+/// What a caught panic is answered with.
+pub fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
+    tracing::error!("a request handler panicked");
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "a fault of ours, which is logged").into_response()
+}
