@@ -4,6 +4,7 @@
 
 SERVICES := deploy/dev/services.sh
 EVERYTHING := --workspace --all-features --locked
+SCRIPTS := .ci/run $(wildcard deploy/*/*.sh deploy/*/*/*.sh)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +21,7 @@ test: ## every test, against a real PostgreSQL and a real RabbitMQ
 lint: ## formatting, clippy with warnings as errors, the house rules
 	cargo fmt --all --check
 	deploy/dev/sizes.sh
+	@if command -v shellcheck; then shellcheck -x $(SCRIPTS); else echo "shellcheck is not installed: scripts not checked"; fi
 	cargo clippy $(EVERYTHING) --all-targets -- -D warnings
 
 fmt: ## format everything

@@ -21,13 +21,13 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 ROOT=$(cd "$HERE/../.." && pwd)
 POINTER=$ROOT/target/dev-services
 
-# shellcheck source=services/processes.sh
+# shellcheck source-path=SCRIPTDIR source=services/processes.sh
 source "$HERE/services/processes.sh"
-# shellcheck source=services/install.sh
+# shellcheck source-path=SCRIPTDIR source=services/install.sh
 source "$HERE/services/install.sh"
-# shellcheck source=services/postgres.sh
+# shellcheck source-path=SCRIPTDIR source=services/postgres.sh
 source "$HERE/services/postgres.sh"
-# shellcheck source=services/rabbitmq.sh
+# shellcheck source-path=SCRIPTDIR source=services/rabbitmq.sh
 source "$HERE/services/rabbitmq.sh"
 
 usage() {
