@@ -1,0 +1,179 @@
+//! Callmind: one record per call in its call history, keyed by our call's id (`callSid`).
+//!
+//! In one step (the default) the record is created when our work on the call is finished, with everything. In two steps it
+//! is created when the call begins and updated at each milestone. `record` says what a record holds, `api` sends it.
+//! To send a new field: one line in `record`.
+
+mod api;
+mod record;
+
+use std::str::FromStr;
+
+use anyhow::Context;
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use self::{api::Api, record::Record};
+use super::{Sink, content_hash};
+use crate::{
+    domain::{Call, CallStatus, Delivery, Milestone, Report, SinkId, StepError, Write},
+    env::Env,
+    http::{ClientError, ErrorKind, Outside},
+};
+
+const ID: SinkId = SinkId::new("callmind");
+
+/// Stands for the hash of a delivery that did not come to its end; it equals no record's.
+const UNFINISHED: &str = "unfinished";
+
+/// Whose records these are.
+#[derive(Clone)]
+struct Owner {
+    agent_id: String,
+    user_id: Option<String>,
+    org_id: Option<String>,
+}
+
+/// When a record is created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// Complete, at the end.
+    OneStep,
+    /// At the call's begin, then updated.
+    TwoStep,
+}
+
+impl FromStr for Mode {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "one-step" => Ok(Self::OneStep),
+            "two-step" => Ok(Self::TwoStep),
+            _ => Err("expected one-step or two-step"),
+        }
+    }
+}
+
+/// What is kept of a delivery.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Refs {
+    /// Callmind's id; absent where it was lost and Callmind does not tell it again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    /// The id under which the call was announced: the provider's id may become known later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call_sid: Option<String>,
+}
+
+/// The call history of one Callmind agent.
+pub struct Callmind {
+    api: Api,
+    owner: Owner,
+    mode: Mode,
+}
+
+impl Callmind {
+    /// Reads `CALLMIND_BASE_URL` (with or without its closing `/api`), `CALLMIND_TOKEN`, `CALLMIND_AGENT_ID`,
+    /// `CALLMIND_USER_ID`, `CALLMIND_ORG_ID` and `CALLMIND_MODE` (`one-step` or `two-step`). Off without the base URL.
+    ///
+    /// # Errors
+    /// When a setting is missing or cannot be used.
+    pub fn from_env(env: &Env, outside: &Outside) -> anyhow::Result<Option<Self>> {
+        if env.var("CALLMIND_BASE_URL").is_none() {
+            return Ok(None);
+        }
+        let base_url = env.base_url("CALLMIND_BASE_URL", "")?;
+        let token = env.required("CALLMIND_TOKEN")?.to_owned().into();
+        let owner = Owner {
+            agent_id: env.required("CALLMIND_AGENT_ID")?.to_owned(),
+            user_id: env.var("CALLMIND_USER_ID").map(str::to_owned),
+            org_id: env.var("CALLMIND_ORG_ID").map(str::to_owned),
+        };
+        let mode = env.parsed("CALLMIND_MODE", Mode::OneStep)?;
+        Ok(Some(Self { api: Api::new(outside.vendor("callmind", None), &base_url, token), owner, mode }))
+    }
+
+    /// Brings the record up to date and notes where it is.
+    async fn bring(&self, report: &Report, record: &Record, refs: &mut Refs) -> Result<(), ClientError> {
+        let over = record.status != CallStatus::InProgress;
+        if let Some(id) = &refs.id {
+            if !over {
+                return Ok(()); // There is no update that says so, and nothing else is known yet.
+            }
+            match self.api.update(id, record).await {
+                Err(error) if error.is(404) => {
+                    tracing::info!("Callmind has lost the record of a call; creating it anew")
+                }
+                other => return other,
+            }
+        }
+        let created = self.api.create(&self.owner, record).await?;
+        *refs = Refs { id: created.id, call_sid: Some(record.call_sid.clone()) };
+        // A record that was there before, because the reply to its creation was lost, may hold less than this one.
+        if over && (created.existed || report.maybe_written) {
+            match &refs.id {
+                Some(id) => self.api.update(id, record).await?,
+                None if record.status == CallStatus::Completed => self.api.complete(record).await?,
+                None => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Sink for Callmind {
+    fn id(&self) -> SinkId {
+        ID
+    }
+
+    fn wants(&self, milestone: Milestone, _call: &Call) -> bool {
+        self.mode == Mode::TwoStep || milestone == Milestone::Analyzed
+    }
+
+    /// The whole state goes with every milestone, so that only the last one reached has something to say.
+    async fn deliver(&self, report: &Report) -> Result<Vec<Delivery>, StepError> {
+        let reached = Milestone::ALL.into_iter().filter(|m| self.wants(*m, &report.call) && report.reached(*m));
+        let reached: Vec<_> = reached.collect();
+        let Some(last) = reached.last() else { return Ok(Vec::new()) };
+        let mut refs = kept(report);
+        let call_sid = refs.call_sid.clone().unwrap_or_else(|| report.call.display_id());
+        let record = Record::of(report, call_sid);
+        let hash = content_hash(&record);
+        if report.held(*last).is_some_and(|held| held.content_hash == hash) {
+            return Ok(Vec::new());
+        }
+        if let Err(error) = self.bring(report, &record, &mut refs).await {
+            if matches!(error.kind, ErrorKind::Unreachable | ErrorKind::Broken) {
+                // The record may be there, under this id.
+                refs.call_sid = Some(record.call_sid);
+            }
+            let mut error = StepError::from(error);
+            error.writes.extend(unfinished(report, *last, &refs));
+            return Err(error);
+        }
+        let refs = serde_json::to_value(refs).unwrap_or_default();
+        let delivery = |milestone| Delivery { milestone, content_hash: hash.clone(), refs: refs.clone() };
+        let fresh = reached.iter().copied().map(delivery).filter(|d| report.held(d.milestone) != Some(d));
+        Ok(fresh.collect())
+    }
+
+    async fn check(&self) -> anyhow::Result<String> {
+        self.api.check().await.context("cannot use Callmind")?;
+        Ok("the call history answers and takes the token".to_owned())
+    }
+}
+
+/// What earlier deliveries kept; the last one knows most.
+fn kept(report: &Report) -> Refs {
+    let of = |m: Milestone| report.held(m).and_then(|d| Refs::deserialize(&d.refs).ok());
+    Milestone::ALL.into_iter().rev().find_map(of).unwrap_or_default()
+}
+
+/// What was found out before a delivery failed, if it is news.
+fn unfinished(report: &Report, milestone: Milestone, refs: &Refs) -> Option<Write> {
+    let refs = (*refs != kept(report)).then(|| serde_json::to_value(refs).unwrap_or_default())?;
+    let delivery = Delivery { milestone, content_hash: UNFINISHED.to_owned(), refs };
+    Some(Write::Delivery(report.call.id, ID, delivery))
+}

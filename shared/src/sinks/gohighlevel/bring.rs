@@ -1,0 +1,211 @@
+//! Brings one call's milestones to the CRM, each as far as it is not there yet, and remembers how far it came.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    GoHighLevel,
+    api::is_gone,
+    contacts::Contact,
+    note::NoteKind,
+    plan::{Before, Plan, plan},
+};
+use crate::{
+    domain::{Delivery, Milestone, Report, StepError, Write},
+    http::ClientError,
+    sinks::content_hash,
+};
+
+/// The milestones that leave something in the CRM.
+pub const WANTED: [Milestone; 3] = [Milestone::Ended, Milestone::Recorded, Milestone::Analyzed];
+
+/// Stands for the hash of a delivery that did not come to its end, or could not begin; it equals no plan's.
+const UNFINISHED: &str = "unfinished";
+
+/// What is kept of a delivery, to find it again.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Refs {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note_id: Option<String>,
+    /// Digest of the note's text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note_hash: Option<String>,
+    /// Whether the note carries the link to the recording.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note_links: Option<bool>,
+    /// Why nothing was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    skipped: Option<String>,
+}
+
+/// One run of deliveries.
+pub struct Bringing<'a> {
+    crm: &'a GoHighLevel,
+    report: &'a Report,
+    contact: Option<Contact>,
+    brought: Vec<Delivery>,
+}
+
+impl<'a> Bringing<'a> {
+    /// Of this report.
+    pub fn new(crm: &'a GoHighLevel, report: &'a Report) -> Self {
+        Self { crm, report, contact: None, brought: Vec::new() }
+    }
+
+    /// Every milestone that was reached, in order.
+    ///
+    /// # Errors
+    /// As the CRM answers, together with what was brought before.
+    pub async fn all(mut self) -> Result<Vec<Delivery>, StepError> {
+        for milestone in WANTED.into_iter().filter(|m| self.report.reached(*m)) {
+            if let Err(error) = self.milestone(milestone).await {
+                let write = |delivery| Write::Delivery(self.report.call.id, super::ID, delivery);
+                let mut error = StepError::from(error);
+                error.writes.extend(self.brought.into_iter().map(write));
+                return Err(error);
+            }
+        }
+        Ok(self.brought)
+    }
+
+    async fn milestone(&mut self, milestone: Milestone) -> Result<(), ClientError> {
+        let held = self.report.held(milestone);
+        let mut refs = self.refs(milestone);
+        let plan = plan(self.report, milestone, self.before());
+        let hash = content_hash(&plan);
+        if held.is_some_and(|delivery| delivery.content_hash == hash) {
+            return Ok(());
+        }
+        let before = refs.clone();
+        let result = self.carry_out(&plan, &mut refs).await;
+        if result.is_err() && refs == before {
+            return result;
+        }
+        let content_hash = if result.is_ok() && refs.skipped.is_none() { hash } else { UNFINISHED.to_owned() };
+        let delivery = Delivery { milestone, content_hash, refs: serde_json::to_value(refs).unwrap_or_default() };
+        self.brought.extend((held != Some(&delivery)).then_some(delivery));
+        result
+    }
+
+    async fn carry_out(&mut self, plan: &Plan, refs: &mut Refs) -> Result<(), ClientError> {
+        if plan.is_empty() {
+            return Ok(());
+        }
+        let kept = self.kept_contact();
+        match self.carry_out_for(kept.clone(), plan, refs).await {
+            Err(error) if kept.is_some() && is_gone(&error) => {
+                tracing::info!("the CRM's contact of this call is gone; looking for another");
+                self.contact = None;
+                *refs = Refs::default();
+                self.carry_out_for(None, plan, refs).await
+            }
+            other => other,
+        }
+    }
+
+    /// Tags come last: automations start on them and read the fields.
+    async fn carry_out_for(&mut self, kept: Option<Contact>, plan: &Plan, refs: &mut Refs) -> Result<(), ClientError> {
+        let contact = match kept {
+            Some(contact) => contact,
+            None => match self.find_or_create().await? {
+                Ok(contact) => contact,
+                Err(why) => {
+                    refs.skipped = Some(why.to_owned());
+                    return Ok(());
+                }
+            },
+        };
+        refs.skipped = None;
+        refs.contact_id = Some(contact.id.clone());
+        self.contact = Some(contact.clone());
+        if let Some((kind, body)) = &plan.note {
+            self.write_note(&contact.id, *kind, body, refs).await?;
+            refs.note_links = (*kind == NoteKind::Call).then_some(plan.links);
+        }
+        let contact = match &plan.recording {
+            Some(recording) => {
+                let contact = self.with_fields(contact).await?;
+                self.crm.fields.write(&contact, recording).await?;
+                contact
+            }
+            None => contact,
+        };
+        let lacking = contact.lacks(&plan.tags);
+        if !lacking.is_empty() {
+            self.crm.api.add_tags(&contact.id, &lacking).await?;
+        }
+        Ok(())
+    }
+
+    /// The contact of the call, or why there is none to write to.
+    async fn find_or_create(&self) -> Result<Result<Contact, &'static str>, ClientError> {
+        let call = &self.report.call;
+        let Some(phone) = &call.facts.external_phone else { return Ok(Err("no phone")) };
+        if let Some(contact) = self.crm.api.find_contact(phone).await? {
+            return Ok(Ok(contact));
+        }
+        if !self.crm.create_contacts {
+            return Ok(Err("no contact"));
+        }
+        self.crm.api.create_contact(call, phone).await.map(Ok)
+    }
+
+    /// Writes a note once: one that we hold is written anew, one whose reply may have been lost is looked for.
+    async fn write_note(&self, contact: &str, kind: NoteKind, body: &str, refs: &mut Refs) -> Result<(), ClientError> {
+        let hash = content_hash(&body);
+        if refs.note_id.is_none() && self.report.maybe_written {
+            let ours = |text: &str| kind.is(&self.report.call, text);
+            let notes = self.crm.api.notes(contact).await?;
+            let found = notes.into_iter().find(|note| note.body.as_deref().is_some_and(ours));
+            refs.note_hash = found.as_ref().and_then(|note| note.body.as_ref()).map(|text| content_hash(&text));
+            refs.note_id = found.map(|note| note.id);
+        }
+        if refs.note_hash.as_ref() == Some(&hash) && refs.note_id.is_some() {
+            return Ok(());
+        }
+        let updated = match &refs.note_id {
+            Some(note) => match self.crm.api.update_note(contact, note, body).await {
+                Ok(()) => true,
+                Err(error) if is_gone(&error) => false,
+                Err(error) => return Err(error),
+            },
+            None => false,
+        };
+        if !updated {
+            refs.note_id = Some(self.crm.api.create_note(contact, body).await?);
+        }
+        refs.note_hash = Some(hash);
+        Ok(())
+    }
+
+    /// The contact with its tags and fields, read if they are not known.
+    async fn with_fields(&mut self, contact: Contact) -> Result<Contact, ClientError> {
+        if contact.custom_fields.is_some() {
+            return Ok(contact);
+        }
+        let contact = self.crm.api.contact(&contact.id).await?;
+        self.contact = Some(contact.clone());
+        Ok(contact)
+    }
+
+    /// The contact of this run, else of an earlier one.
+    fn kept_contact(&self) -> Option<Contact> {
+        let earlier = || WANTED.into_iter().rev().find_map(|m| self.refs(m).contact_id).map(Contact::by_id);
+        self.contact.clone().or_else(earlier)
+    }
+
+    fn before(&self) -> Before {
+        let call_note = self.refs(Milestone::Ended);
+        let recording_note = self.refs(Milestone::Recorded).note_id.is_some();
+        Before { call_note_links: call_note.note_links, recording_note }
+    }
+
+    /// What is kept of a milestone: by this run, else by an earlier one.
+    fn refs(&self, milestone: Milestone) -> Refs {
+        let brought = self.brought.iter().find(|d| d.milestone == milestone);
+        let held = brought.or_else(|| self.report.held(milestone));
+        held.and_then(|d| Refs::deserialize(&d.refs).ok()).unwrap_or_default()
+    }
+}

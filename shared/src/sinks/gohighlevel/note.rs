@@ -1,0 +1,135 @@
+//! What the notes say: one for the call, one for a recording that was announced after it. The words and their order are
+//! those of the recording guide; [`super::feedback_note`] has the third kind.
+
+use chrono::SecondsFormat;
+use serde::Serialize;
+
+use crate::domain::{Call, CallStatus, ProviderId, Report};
+
+/// The kinds of notes. A call has at most one of each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum NoteKind {
+    /// The call is over.
+    Call,
+    /// The recording became known after the call's note was written.
+    Recording,
+    /// Feedback and words.
+    Feedback,
+}
+
+impl NoteKind {
+    /// What a note of this kind begins with: `[CloudTalk] `, `[CloudTalk Recording] `, `[CloudTalk Feedback] `.
+    pub fn prefix(self, provider: &ProviderId) -> String {
+        let name = display_name(provider);
+        match self {
+            Self::Call => format!("[{name}] "),
+            Self::Recording => format!("[{name} Recording] "),
+            Self::Feedback => format!("[{name} Feedback] "),
+        }
+    }
+
+    /// Whether `body` is this kind of note on this call. The CRM may have wrapped it in markup.
+    pub fn is(self, call: &Call, body: &str) -> bool {
+        let id = call.display_id();
+        let first = body.trim_start().lines().next().unwrap_or_default();
+        let marked = match self {
+            Self::Recording => names(first, "Call ", &id, " recording available"),
+            Self::Call | Self::Feedback => names(body, "Call ID: ", &id, ""),
+        };
+        marked && first.contains(&self.prefix(&call.provider))
+    }
+}
+
+/// The note on a call that is over; with the link to its recording where there is one.
+pub fn call_note(report: &Report, link: Option<&str>) -> String {
+    let facts = &report.call.facts;
+    let status = facts.status.unwrap_or(CallStatus::Completed).as_str();
+    let agent = facts.agent.name.as_ref().or(facts.agent.email.as_ref());
+    let details = [
+        party(&report.call).map(|party| format!("Contact: {party}")),
+        joined([duration(report).map(|d| format!("Duration: {d}")), Some(format!("Status: {status}"))]),
+        joined([agent.map(|a| format!("Agent: {a}")), facts.direction.map(|d| format!("Direction: {}", d.as_str()))]),
+    ];
+    let details: Vec<_> = details.into_iter().flatten().collect();
+    let mut note =
+        format!("{}Call {status} - \n{}\n", NoteKind::Call.prefix(&report.call.provider), details.join(", \n"));
+    if let Some(link) = link {
+        note.push_str(&format!("📼 Recording: Available - 🔗 {link}\n"));
+    }
+    if let Some(campaign) = &facts.campaign {
+        note.push_str(&format!("Campaign: {campaign} \n"));
+    }
+    note.push_str(&marker(&report.call));
+    note
+}
+
+/// The note on a recording that the call's note could not yet mention.
+pub fn recording_note(report: &Report, link: &str) -> String {
+    let call = &report.call;
+    let length = duration(report).map(|d| format!(" ({d})")).unwrap_or_default();
+    let agent = call.facts.agent.name.clone();
+    let details = joined([agent, duration(report)]).map(|d| format!("{d} - ")).unwrap_or_default();
+    format!(
+        "{}Call {} recording available\n📼 Recording: Available{length}\n🔗 Listen: {link}\nCall Details: {details}{}",
+        NoteKind::Recording.prefix(&call.provider),
+        call.display_id(),
+        timestamp(call),
+    )
+}
+
+/// The line that a note ends with and is found again by.
+pub fn marker(call: &Call) -> String {
+    format!("Call ID: {} - {}", call.display_id(), timestamp(call))
+}
+
+/// When the call ended, else began, else became known: `2025-09-16T14:04:58Z`. Depends on nothing but the call, so that a
+/// note written again reads the same.
+pub fn timestamp(call: &Call) -> String {
+    let at = call.facts.ended_at.or(call.facts.started_at).unwrap_or(call.created_at);
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// The provider's name as people write it.
+fn display_name(provider: &ProviderId) -> String {
+    match provider.as_str() {
+        "cloudtalk" => "CloudTalk".into(),
+        "elevenlabs" => "ElevenLabs".into(),
+        "gohighlevel" => "GoHighLevel".into(),
+        other => {
+            let mut rest = other.chars();
+            rest.next().map(|first| first.to_uppercase().chain(rest).collect()).unwrap_or_default()
+        }
+    }
+}
+
+/// `Mario Rossi (+393501234567)`, or as much of it as is known.
+fn party(call: &Call) -> Option<String> {
+    let phone = call.facts.external_phone.as_ref().map(ToString::to_string);
+    match (&call.facts.contact.name, phone) {
+        (Some(name), Some(phone)) => Some(format!("{name} ({phone})")),
+        (name, phone) => name.clone().or(phone),
+    }
+}
+
+/// `120s`.
+fn duration(report: &Report) -> Option<String> {
+    report.duration_seconds().map(|seconds| format!("{seconds:.0}s"))
+}
+
+fn joined(parts: [Option<String>; 2]) -> Option<String> {
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+/// Whether `text` holds `before`, then `id` as a whole word, then `after`; so that call 123 is not taken for 1234.
+fn names(text: &str, before: &str, id: &str, after: &str) -> bool {
+    let inside = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+    let follows = |rest: &str| {
+        let rest = rest.strip_prefix(id)?;
+        (!rest.starts_with(inside) && rest.starts_with(after)).then_some(())
+    };
+    text.match_indices(before).any(|(at, _)| follows(&text[at + before.len()..]).is_some())
+}
+
+#[cfg(test)]
+mod tests;
