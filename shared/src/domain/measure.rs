@@ -12,6 +12,8 @@ const BACKCHANNEL_WORDS: usize = 2;
 const BACKCHANNEL_SECONDS: f64 = 1.0;
 /// A pace cannot be told from less talk than this, in seconds.
 const LEAST_TALK: f64 = 1.0;
+/// Longer "words", on average, are a language written without spaces, whose words cannot be counted so.
+const LONGEST_WORD: usize = 16;
 
 /// Measures a call. `duration` is the recording's length in seconds; `channels_known` says that each party was recorded on
 /// a channel of its own. Then the speakers are certain and talking at once can be heard; in a mono recording the
@@ -102,8 +104,9 @@ fn backchannel(turn: &Turn) -> bool {
 }
 
 fn pace<'t>(turns: impl Iterator<Item = &'t Turn>, talk_seconds: f64) -> Option<f64> {
-    let count: usize = turns.map(words).sum();
-    (talk_seconds >= LEAST_TALK).then(|| count as f64 * 60.0 / talk_seconds)
+    let spoken: Vec<usize> = turns.flat_map(|t| t.text.split_whitespace()).map(|word| word.chars().count()).collect();
+    let spaced = spoken.iter().sum::<usize>() <= spoken.len() * LONGEST_WORD;
+    (talk_seconds >= LEAST_TALK && spaced).then(|| spoken.len() as f64 * 60.0 / talk_seconds)
 }
 
 fn words(turn: &Turn) -> usize {

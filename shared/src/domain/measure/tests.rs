@@ -101,6 +101,8 @@ fn what_cannot_be_known_is_absent() {
 
     let blip = measure(&timed(vec![agent(0.0, 0.2, "hello")]), 10.0, true);
     assert_eq!(blip.words_per_minute, None, "a pace needs some talk");
+    let japanese = vec![agent(0.0, 4.0, "お電話ありがとうございます。どのようなご用件でしょうか。")];
+    assert_eq!(measure(&timed(japanese), 10.0, true).words_per_minute, None, "no spaces, no words to count");
     assert_eq!(measure(&timed(turns()), 0.0, true), Measured::default());
 }
 

@@ -1,0 +1,148 @@
+//! analyze: turns to feedback; measured here, judged by the model.
+
+use std::time::Duration;
+
+use anyhow::anyhow;
+use async_trait::async_trait;
+use shared::{
+    db::{self, Db},
+    domain::{
+        Call, Conclusion, Feedback, Job, Milestone, NewJob, Outcome, Reason, Recording, Step, StepError, Transcript,
+        VerdictExt, Write, measure,
+    },
+    model::Model,
+    service::App,
+    sinks::Sinks,
+};
+
+use crate::step::Run;
+
+/// With fewer words there is nothing to judge. Speech servers also invent a word or two on silence.
+const LEAST_WORDS: usize = 5;
+/// Some languages are written without spaces: so many characters are no short call, however few words they seem to be.
+const LEAST_CHARACTERS: usize = 30;
+
+/// The step.
+pub struct Analyze {
+    db: Db,
+    sinks: Sinks,
+    model: Option<Model>,
+}
+
+impl Analyze {
+    /// Takes what it needs. Without a configured model every call is concluded as not analyzed.
+    ///
+    /// # Errors
+    /// When the model's settings cannot be used.
+    pub fn new(app: &App) -> anyhow::Result<Self> {
+        let model = Model::from_env(&app.env, &app.outside)?;
+        if model.is_none() {
+            tracing::warn!("no model is configured (OPENAI_API_KEY or FEEDBACK_BASE_URL): calls get no feedback");
+        }
+        Ok(Self { db: app.db.clone(), sinks: app.sinks.clone(), model })
+    }
+
+    /// Our work on the call is finished: every sink that cares is told.
+    fn concluded(&self, mut call: Call, conclusion: Conclusion) -> Outcome {
+        call.conclusion = Some(conclusion);
+        let sinks = self.sinks.wanting(Milestone::Analyzed, &call);
+        Outcome {
+            skipped: None,
+            writes: vec![Write::Conclusion(call.id, conclusion)],
+            next: sinks.into_iter().map(|sink| NewJob::sync(call.id, sink)).collect(),
+        }
+    }
+
+    fn skipped(&self, call: Call, conclusion: Conclusion, reason: impl Into<Reason>) -> Outcome {
+        Outcome { skipped: Some(reason.into()), ..self.concluded(call, conclusion) }
+    }
+}
+
+#[async_trait]
+impl Run for Analyze {
+    fn step(&self) -> Step {
+        Step::Analyze
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::from_secs(300)
+    }
+
+    fn concurrency(&self) -> u16 {
+        8
+    }
+
+    async fn run(&self, job: &Job) -> Result<Outcome, StepError> {
+        let id = job.call_id.ok_or_else(|| anyhow!("an analyze job without a call")).or_fail("broken-job")?;
+        let call = db::calls::find(&self.db, id).await.or_ours()?;
+        let call = call.ok_or_else(|| anyhow!("its call is gone")).or_fail("call-gone")?;
+        if db::feedback::find(&self.db, call.id).await.or_ours()?.is_some() {
+            return Ok(self.concluded(call, Conclusion::Analyzed));
+        }
+        let transcript = db::transcripts::find(&self.db, call.id).await.or_ours()?;
+        let transcript = transcript.ok_or_else(|| anyhow!("it has no transcript")).or_fail("transcript-gone")?;
+        if let Some(conclusion) = not_worth_judging(&call, &transcript) {
+            return Ok(self.skipped(call, conclusion, conclusion.as_str()));
+        }
+        let Some(model) = &self.model else {
+            return Ok(self.skipped(call, Conclusion::NotAnalyzed, "no-model"));
+        };
+        let recording = db::recordings::find(&self.db, call.id).await.or_ours()?;
+        let feedback = feedback(model, &transcript, recording.as_ref()).await?;
+        let id = call.id;
+        let mut outcome = self.concluded(call, Conclusion::Analyzed);
+        outcome.writes.insert(0, Write::Feedback(id, feedback));
+        Ok(outcome)
+    }
+}
+
+fn not_worth_judging(call: &Call, transcript: &Transcript) -> Option<Conclusion> {
+    match transcript.words() {
+        _ if call.facts.voicemail => Some(Conclusion::Voicemail),
+        0 => Some(Conclusion::NoSpeech),
+        words if words < LEAST_WORDS && characters(transcript) < LEAST_CHARACTERS => Some(Conclusion::TooShort),
+        _ => None,
+    }
+}
+
+fn characters(transcript: &Transcript) -> usize {
+    transcript.turns.iter().map(|turn| turn.text.trim().chars().count()).sum()
+}
+
+async fn feedback(
+    model: &Model,
+    transcript: &Transcript,
+    recording: Option<&Recording>,
+) -> Result<Feedback, StepError> {
+    let last_word = transcript.turns.iter().map(|turn| turn.end).fold(0.0, f64::max);
+    let duration = recording.map_or(last_word, |r| r.duration_seconds);
+    let channels_known = recording.is_some_and(|r| r.channels == 2);
+    let judgement = model.judge(transcript).await?;
+    let (name, usage) = (judgement.model.clone(), judgement.usage);
+    metrics::counter!("tapedeck_model_input_tokens_total", "model" => name.clone())
+        .increment(count(usage.input_tokens));
+    metrics::counter!("tapedeck_model_output_tokens_total", "model" => name.clone())
+        .increment(count(usage.output_tokens));
+    metrics::counter!("tapedeck_model_quotes_removed_total", "model" => name)
+        .increment(u64::try_from(judgement.quotes_removed).unwrap_or_default());
+    tracing::info!(
+        model = judgement.model,
+        prompt_version = judgement.prompt_version,
+        input_tokens = usage.input_tokens,
+        output_tokens = usage.output_tokens,
+        cost = usage.cost,
+        quotes_removed = judgement.quotes_removed,
+        "judged"
+    );
+    Ok(Feedback {
+        measured: measure(transcript, duration, channels_known),
+        judged: judgement.judged,
+        model: judgement.model,
+        prompt_version: judgement.prompt_version.to_owned(),
+        usage,
+    })
+}
+
+fn count(tokens: i64) -> u64 {
+    u64::try_from(tokens).unwrap_or_default()
+}
