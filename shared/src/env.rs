@@ -59,6 +59,11 @@ impl Env {
         Self(Arc::new(vars))
     }
 
+    /// This environment with what `other` sets on top.
+    pub fn and(&self, other: &Self) -> Self {
+        self.with(other.0.iter().map(|(name, value)| (name.clone(), value.clone())))
+    }
+
     /// The value, trimmed; `None` when unset or empty.
     pub fn var(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|v| v.trim()).filter(|v| !v.is_empty())

@@ -30,3 +30,5 @@ pub mod service;
 pub mod sinks;
 pub mod speech;
 pub mod telemetry;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
