@@ -1,0 +1,5 @@
+//! Tests of the steps, each against servers of its own. One binary; a file per step, `given` for what they find.
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
+
+mod analyze;
+mod given;
