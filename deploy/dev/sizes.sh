@@ -29,7 +29,8 @@ each_match() {
 }
 
 mapfile -t all < <(files | sort -u)
-rust=() domain=()
+rust=()
+domain=()
 for file in "${all[@]}"; do
   [[ -f $file ]] || continue
 
@@ -46,7 +47,7 @@ for file in "${all[@]}"; do
   if ((lines > FILE_LINES)); then
     breach "$file: $lines lines, at most $FILE_LINES; split it by subject, or move its tests to a file of their own"
   fi
-  if [[ ${file##*/} == main.rs ]] && ((lines > MAIN_LINES)); then
+  if [[ $file == */src/main.rs ]] && ((lines > MAIN_LINES)); then
     breach "$file: $lines lines, at most $MAIN_LINES; main.rs reads arguments and calls the library"
   fi
 done
@@ -55,6 +56,12 @@ each_match "#[allow] hides a lint for good; #[expect(…, reason = \"…\")] goe
   '#!?\[allow\(' "${rust[@]}"
 each_match "the domain does no I/O; move this to the crate or module that does" \
   '(^|[^a-z_])(sqlx|reqwest|lapin|tokio|axum|std::(fs|net|process))::' "${domain[@]}"
+
+# Settings that are read by name; .env.example is the list that people look into.
+while IFS=: read -r file line setting; do
+  grep -qE "^#?$setting=" .env.example || breach "$file:$line: $setting is read here and not listed in .env.example"
+done < <(grep -HnoE '\.(var|required|parsed|flag|secret|list|base_url)(::<[^>]*>)?\("[A-Z][A-Z0-9_]+"' -- "${rust[@]}" |
+  grep -vE '/tests?(/|\.rs)|/testing|"TEST_' | sed -E 's/^([^:]+:[0-9]+):.*"([A-Z0-9_]+)"$/\1:\2/' | sort -u -t: -k3)
 
 if ((breaches > 0)); then
   printf '%d breaches of the house rules (CONTRIBUTING.md)\n' "$breaches" >&2
