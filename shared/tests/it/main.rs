@@ -1,0 +1,10 @@
+//! Tests of the crate from outside. One binary; a file per thing that is tested.
+
+mod callmind;
+mod cloudtalk;
+mod gohighlevel;
+mod guard;
+mod jobs;
+mod outside;
+mod recordings;
+mod server;
