@@ -112,3 +112,6 @@ impl Provider for CloudTalk {
         self.opening.check().await
     }
 }
+
+#[cfg(test)]
+mod tests;
