@@ -192,17 +192,17 @@ mod tests {
     #[test]
     fn what_is_no_audio_is_refused() {
         let wav = |samples: &[u8]| raw_wav(&fmt(1, 1, 16), 48, 0, samples);
-        let cases: [(Vec<u8>, fn(&NotAudio) -> bool); 6] = [
-            (Vec::new(), |e| matches!(e, NotAudio::Empty)),
-            (wav(b""), |e| matches!(e, NotAudio::Empty)),
-            (b"<html>Not found</html>".to_vec(), |e| matches!(e, NotAudio::ErrorPage { kind: "html" })),
-            (vec![0; 4096], |e| matches!(e, NotAudio::UnknownFormat)),
-            ([b"\xff\xfb\x90\xc4".to_vec(), vec![7; 4096]].concat(), |e| matches!(e, NotAudio::Undecodable(_))),
-            (raw_wav(&fmt(49, 1, 0), 48, 320, &[0; 320]), |e| matches!(e, NotAudio::Undecodable(_))),
+        let cases = [
+            (Vec::new(), "Empty"),
+            (wav(b""), "Empty"),
+            (b"<html>Not found</html>".to_vec(), "ErrorPage { kind: \"html\" }"),
+            (vec![0; 4096], "UnknownFormat"),
+            ([b"\xff\xfb\x90\xc4".to_vec(), vec![7; 4096]].concat(), "Undecodable"),
+            (raw_wav(&fmt(49, 1, 0), 48, 320, &[0; 320]), "Undecodable"),
         ];
         for (bytes, expected) in cases {
-            let error = probe(file(&bytes).path()).unwrap_err();
-            assert!(expected(&error), "{error}");
+            let error = format!("{:?}", probe(file(&bytes).path()).unwrap_err());
+            assert!(error.starts_with(expected), "{error}");
         }
     }
 

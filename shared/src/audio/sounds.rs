@@ -64,3 +64,31 @@ pub(super) fn wav(channels: &[Vec<f32>]) -> NamedTempFile {
     writer.finalize().unwrap();
     file
 }
+
+/// Nothing.
+pub(super) fn silence(seconds: f64) -> Vec<f32> {
+    vec![0.0; (seconds * f64::from(RATE)) as usize]
+}
+
+/// Noise of this loudness, the same every time.
+pub(super) fn noise(seconds: f64, peak: f32) -> Vec<f32> {
+    let mut state = 0x2545_f491_u32;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        (state as f32 / u32::MAX as f32 * 2.0 - 1.0) * peak
+    };
+    (0..(seconds * f64::from(RATE)) as usize).map(|_| next()).collect()
+}
+
+/// Something as loud, as high and as uneven as speech: harmonics of 140 Hz in syllables of a quarter of a second.
+pub(super) fn babble(seconds: f64, peak: f32) -> Vec<f32> {
+    let sample = |i: u32| {
+        let t = f64::from(i) / f64::from(RATE);
+        let voice: f64 = (1..12).map(|h| (t * 140.0 * f64::from(h) * std::f64::consts::TAU).sin()).sum();
+        let syllable = (t * 4.0 * std::f64::consts::PI).sin().abs();
+        (voice / 11.0 * syllable) as f32 * peak
+    };
+    (0..(seconds * f64::from(RATE)) as u32).map(sample).collect()
+}

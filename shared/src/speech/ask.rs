@@ -1,0 +1,158 @@
+//! One request: the form that is sent, and what the answer means.
+
+use async_openai::{
+    error::OpenAIError,
+    traits::RequestOptionsBuilder,
+    types::{
+        InputSource,
+        audio::{
+            AudioInput, AudioResponseFormat, CreateTranscriptionRequest, CreateTranscriptionRequestArgs,
+            TimestampGranularity, TranscriptionChunkingStrategy,
+        },
+    },
+};
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::{Speech, reply::Reply};
+use crate::{
+    audio::Grain,
+    domain::StepError,
+    http::{
+        ClientError,
+        openai::{client_error, step_error},
+    },
+};
+
+/// What is asked for, from much to little.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Format {
+    /// Segments and words with times.
+    Words = 0,
+    /// Segments with times.
+    Segments = 1,
+    /// Segments with times and voices, of OpenAI's diarizing model.
+    Diarized = 2,
+    /// Text.
+    Json = 3,
+}
+
+impl From<u8> for Format {
+    fn from(number: u8) -> Self {
+        match number {
+            0 => Self::Words,
+            1 => Self::Segments,
+            2 => Self::Diarized,
+            _ => Self::Json,
+        }
+    }
+}
+
+impl Format {
+    /// How finely to cut for it.
+    pub(super) fn grain(self) -> Grain {
+        if self == Self::Json { Grain::Turn } else { Grain::Long }
+    }
+
+    /// What to ask for instead.
+    pub(super) fn less(self) -> Option<Self> {
+        match self {
+            Self::Words => Some(Self::Segments),
+            Self::Segments | Self::Diarized => Some(Self::Json),
+            Self::Json => None,
+        }
+    }
+}
+
+/// Why there is no reply.
+pub(super) enum NoReply {
+    /// The piece is more than the server takes.
+    TooLong,
+    /// The server does not answer in this format.
+    NotAs(Format),
+    /// Anything else, with its verdict.
+    Step(StepError),
+}
+
+impl Speech {
+    /// Sends one file. Nothing is repeated here.
+    pub(super) async fn ask(&self, wav: Bytes) -> Result<Reply, NoReply> {
+        let format = self.format();
+        let request = self.request(wav, format).map_err(|e| NoReply::Step(StepError::fail("bad-request", e)))?;
+        let audio = self.client.audio();
+        let transcription = audio.transcription().path(self.settings.path.as_str());
+        let transcription = transcription.map_err(|e| NoReply::Step(StepError::fail("bad-setting", e)))?;
+        let vendor = self.vendor.name();
+        let error = match tokio::time::timeout(self.settings.timeout, transcription.create_raw(request)).await {
+            Ok(Ok(body)) => match Reply::read(&body) {
+                Some(reply) => return Ok(reply),
+                None => self.noted(ClientError::nonsense(vendor, "answered something that is no transcript")).await,
+            },
+            Ok(Err(error)) => client_error(vendor, error),
+            Err(_) => self.noted(ClientError::unreachable(vendor, "did not answer in time")).await,
+        };
+        Err(match meaning(&error) {
+            Meaning::TooLong => NoReply::TooLong,
+            Meaning::WrongFormat if format.less().is_some() => NoReply::NotAs(format),
+            Meaning::WrongFormat | Meaning::Other => NoReply::Step(step_error(&self.vendor, error).await),
+        })
+    }
+
+    /// Tells the circuit of a failure that only shows in the body, or in its absence.
+    async fn noted(&self, error: ClientError) -> ClientError {
+        self.vendor.note(Some(&error)).await;
+        error
+    }
+
+    fn request(&self, wav: Bytes, format: Format) -> Result<CreateTranscriptionRequest, OpenAIError> {
+        let mut request = CreateTranscriptionRequestArgs::default();
+        let source = InputSource::Bytes { filename: "piece.wav".into(), bytes: wav };
+        request.file(AudioInput { source }).model(&self.settings.model);
+        if let Some(language) = &self.settings.language {
+            request.language(language);
+        }
+        // The diarizing model takes no prompt (facts, crm_ai §2.2).
+        if let Some(prompt) = self.settings.prompt.as_ref().filter(|_| format != Format::Diarized) {
+            request.prompt(prompt);
+        }
+        match format {
+            Format::Words => request
+                .response_format(AudioResponseFormat::VerboseJson)
+                .timestamp_granularities([TimestampGranularity::Segment, TimestampGranularity::Word]),
+            Format::Segments => request.response_format(AudioResponseFormat::VerboseJson),
+            Format::Diarized => request
+                .response_format(AudioResponseFormat::DiarizedJson)
+                .chunking_strategy(TranscriptionChunkingStrategy::Auto),
+            Format::Json => request.response_format(AudioResponseFormat::Json),
+        };
+        request.build()
+    }
+}
+
+enum Meaning {
+    TooLong,
+    WrongFormat,
+    Other,
+}
+
+/// Reads the two refusals that can be helped. Servers word them differently, so the words count where codes do not.
+fn meaning(error: &ClientError) -> Meaning {
+    if error.is(413) {
+        return Meaning::TooLong;
+    }
+    if !error.is(400) && !error.is(422) {
+        return Meaning::Other;
+    }
+    let body: Value = serde_json::from_str(&error.body).unwrap_or_default();
+    let param = body["error"]["param"].as_str().unwrap_or_default();
+    let says = |words: &str| error.body.contains(words);
+    if param == "response_format" || says("response_format") || says("verbose_json") || says("timestamp_granularities")
+    {
+        return Meaning::WrongFormat;
+    }
+    if says("duration") && (says("longer than") || says("exceed")) || says("Maximum content size") {
+        return Meaning::TooLong;
+    }
+    Meaning::Other
+}

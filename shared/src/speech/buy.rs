@@ -1,0 +1,152 @@
+//! Buys the replies to all pieces of a call. What is paid for is kept: a server that fails in the middle is waited for.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+
+use super::{
+    Speech,
+    ask::{Format, NoReply},
+    reply::Reply,
+};
+use crate::{
+    audio::{self, Piece},
+    domain::{StepError, Verdict},
+};
+
+/// How long a server is waited for in all, once something was paid for.
+const PATIENCE: Duration = Duration::from_secs(5 * 60);
+/// The wait after a failure without a time of its own; doubled each time.
+const FIRST_WAIT: Duration = Duration::from_secs(2);
+/// How often a piece may be cut in two. Pieces have two minutes at most: an eighth is short enough for any server.
+const MOST_HALVINGS: u32 = 3;
+
+/// A piece with its reply.
+pub(super) struct Bought {
+    pub(super) piece: Piece,
+    pub(super) reply: Reply,
+}
+
+/// Why the pieces could not be bought.
+pub(super) enum Trouble {
+    /// The server gives less than was asked for, which is remembered; nothing was bought.
+    Downgraded,
+    /// Anything else, with its verdict.
+    Step(StepError),
+}
+
+/// A piece that was not bought, and why; `None` when it was not tried.
+type Left = (Piece, PathBuf, Option<NoReply>);
+
+impl Speech {
+    /// Buys the replies, a few at a time, in the order of the pieces.
+    pub(super) async fn buy_all(&self, files: Vec<(Piece, PathBuf)>) -> Result<Vec<Bought>, Trouble> {
+        let mut bought: Vec<Bought> = Vec::with_capacity(files.len());
+        let mut pending = files;
+        let (mut waited, mut wait) = (Duration::ZERO, FIRST_WAIT);
+        loop {
+            let left = self.round(pending, &mut bought).await;
+            if left.is_empty() {
+                break;
+            }
+            let pause = self.pause(&left, bought.is_empty(), PATIENCE.saturating_sub(waited), wait);
+            pending = Vec::with_capacity(left.len());
+            let mut trouble = None;
+            for (piece, path, why) in left {
+                trouble = trouble.or(why);
+                pending.push((piece, path));
+            }
+            match (pause, trouble) {
+                (Some(pause), _) => {
+                    tokio::time::sleep(pause).await;
+                    (waited, wait) = (waited + pause, wait * 2);
+                }
+                (None, Some(NoReply::NotAs(_))) => return Err(Trouble::Downgraded),
+                (None, Some(NoReply::Step(error))) => return Err(Trouble::Step(error)),
+                (None, _) => {
+                    let why = anyhow::anyhow!("the speech server finds the shortest piece too long");
+                    return Err(Trouble::Step(StepError::fail("piece-too-long", why)));
+                }
+            }
+        }
+        bought.sort_by(|a, b| a.piece.channel.cmp(&b.piece.channel).then(start(a).total_cmp(&start(b))));
+        Ok(bought)
+    }
+
+    /// Tries every piece once, until one fails. Requests that are under way then are waited for: they are paid for.
+    async fn round(&self, files: Vec<(Piece, PathBuf)>, bought: &mut Vec<Bought>) -> Vec<Left> {
+        let stop = AtomicBool::new(false);
+        let one = |(piece, path): (Piece, PathBuf)| async {
+            if stop.load(Ordering::Relaxed) {
+                return Err((piece, path, None));
+            }
+            let found = self.hear(&piece, &path).await;
+            found.map_err(|why| {
+                stop.store(true, Ordering::Relaxed);
+                (piece, path, Some(why))
+            })
+        };
+        let mut replies = stream::iter(files).map(one).buffer_unordered(self.settings.parallel);
+        let mut left = Vec::new();
+        while let Some(found) = replies.next().await {
+            match found {
+                Ok(found) => bought.extend(found),
+                Err(why) => left.push(why),
+            }
+        }
+        left
+    }
+
+    /// How long to wait before the pieces that are left are tried again; `None` to give up.
+    fn pause(&self, left: &[Left], nothing_bought: bool, patience: Duration, wait: Duration) -> Option<Duration> {
+        let mut pause = Duration::ZERO;
+        for why in left.iter().filter_map(|(_, _, why)| why.as_ref()) {
+            match why {
+                NoReply::TooLong => return None,
+                NoReply::NotAs(format) => {
+                    // Another request may have found out already.
+                    let news = self.format() as u8 > *format as u8 || self.downgrade(*format);
+                    // Text alone wants other pieces, unless some were paid for.
+                    if !news || (nothing_bought && self.format() == Format::Json) {
+                        return None;
+                    }
+                }
+                NoReply::Step(error) => match error.verdict {
+                    _ if nothing_bought => return None,
+                    Verdict::Snooze { after } => pause = pause.max(after.max(FIRST_WAIT)),
+                    Verdict::Retry { after } => pause = pause.max(after.unwrap_or(wait)),
+                    Verdict::Fail | Verdict::Ours => return None,
+                },
+            }
+        }
+        (pause <= patience).then_some(pause)
+    }
+
+    /// One piece; more than one reply where the server wants it shorter.
+    async fn hear(&self, piece: &Piece, path: &Path) -> Result<Vec<Bought>, NoReply> {
+        let unreadable = |e: std::io::Error| NoReply::Step(StepError::retry("recording-unreadable", e));
+        let wav = tokio::fs::read(path).await.map_err(unreadable)?;
+        let mut todo = vec![(piece.clone(), Bytes::from(wav), 0)];
+        let mut bought = Vec::new();
+        while let Some((piece, wav, halvings)) = todo.pop() {
+            match self.ask(wav.clone()).await {
+                Ok(reply) => bought.push(Bought { piece, reply }),
+                Err(NoReply::TooLong) if halvings < MOST_HALVINGS => {
+                    let halves = audio::halve(&piece, &wav).map_err(unreadable)?.ok_or(NoReply::TooLong)?;
+                    todo.extend(halves.map(|(piece, wav)| (piece, Bytes::from(wav), halvings + 1)));
+                }
+                Err(why) => return Err(why),
+            }
+        }
+        Ok(bought)
+    }
+}
+
+fn start(bought: &Bought) -> f64 {
+    bought.piece.span().start
+}
