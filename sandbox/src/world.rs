@@ -1,6 +1,9 @@
 //! Everything the sandbox remembers, shared by all handlers.
 
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::{
+    sync::{Arc, OnceLock, PoisonError, RwLock},
+    time::Duration,
+};
 
 use serde::Serialize;
 
@@ -61,7 +64,10 @@ impl World {
 
     /// The client that posts webhooks. Built on first use.
     pub(crate) fn http(&self) -> &reqwest::Client {
-        self.http.get_or_init(reqwest::Client::new)
+        self.http.get_or_init(|| {
+            let patient = reqwest::Client::builder().timeout(Duration::from_secs(30)).no_proxy();
+            patient.build().unwrap_or_default()
+        })
     }
 
     pub(crate) fn state(&self) -> State {

@@ -5,7 +5,7 @@ pub(super) struct Feedback {
     pub(super) summary: String,
     pub(super) sentiment: &'static str,
     pub(super) topics: Vec<String>,
-    /// What is to be done, and by whom: `agent` or `customer`.
+    /// What is to be done, and by whom: `agent`, `customer` or `unknown`.
     pub(super) actions: Vec<(String, &'static str)>,
     pub(super) objections: Vec<String>,
     pub(super) questions: Vec<String>,
@@ -26,12 +26,34 @@ pub(super) struct Coaching {
 enum Who {
     Agent,
     Caller,
+    /// A recording with both voices in one channel does not say.
+    Unknown,
 }
 
 /// A sentence and who said it.
 struct Line<'a> {
     who: Who,
     text: &'a str,
+}
+
+impl Line<'_> {
+    fn may_be(&self, who: Who) -> bool {
+        self.who == who || self.who == Who::Unknown
+    }
+
+    fn holds(&self, marks: &[&str]) -> bool {
+        let text = self.text.to_lowercase();
+        marks.iter().any(|mark| text.contains(mark))
+    }
+
+    /// Of what is promised in it.
+    fn owner(&self) -> &'static str {
+        match self.who {
+            Who::Agent => "agent",
+            Who::Caller => "customer",
+            Who::Unknown => "unknown",
+        }
+    }
 }
 
 const TOPICS: [(&str, &[&str]); 8] = [
@@ -64,29 +86,23 @@ impl Feedback {
     /// Of lines such as `[00:12] Agent: …` and `Caller: …`.
     pub(super) fn of(transcript: &str) -> Self {
         let lines = read(transcript);
-        let by = |who: Who| lines.iter().filter(move |line| line.who == who);
-        let holding = |who: Who, marks: &'static [&str]| {
-            by(who)
-                .filter(|line| marks.iter().any(|mark| line.text.to_lowercase().contains(mark)))
-                .map(|line| line.text.to_owned())
-        };
-        let mut actions: Vec<_> = holding(Who::Agent, &PROMISES).map(|text| (text, "agent")).collect();
-        actions.extend(holding(Who::Caller, &["i will", "i'll", "we will"]).map(|text| (text, "customer")));
+        let by = |who: Who| lines.iter().filter(move |line| line.may_be(who));
+        let promises = by(Who::Agent).filter(|line| line.holds(&PROMISES));
+        let pledges = lines.iter().filter(|line| line.who == Who::Caller && line.holds(&["i will", "i'll", "we will"]));
+        let actions: Vec<_> = promises.chain(pledges).map(|line| (line.text.to_owned(), line.owner())).collect();
         let topics = topics(&lines);
-        let outcome = outcome(&lines);
-        let next_step = actions.iter().rev().find(|(_, owner)| *owner == "agent").map(|(text, _)| text.clone());
-        let questions =
-            by(Who::Agent).filter(|line| line.text.ends_with('?')).map(|line| line.text.to_owned()).collect();
+        let next_step = actions.iter().rev().find(|(_, owner)| *owner != "customer").map(|(text, _)| text.clone());
+        let text = |line: &Line<'_>| line.text.to_owned();
         Self {
             summary: summary(&lines, &topics, next_step.as_deref()),
             sentiment: sentiment(&lines),
-            objections: holding(Who::Caller, &DOUBTS).collect(),
+            objections: by(Who::Caller).filter(|line| line.holds(&DOUBTS)).map(text).collect(),
+            questions: by(Who::Agent).filter(|line| line.text.ends_with('?')).map(text).collect(),
+            outcome: outcome(&lines),
             coaching: coaching(&lines),
             collected: collected(&lines),
             topics,
             actions,
-            questions,
-            outcome,
             next_step,
         }
     }
@@ -95,7 +111,7 @@ impl Feedback {
 /// Sentence by sentence. A line without a known speaker goes on with the one before.
 fn read(transcript: &str) -> Vec<Line<'_>> {
     let mut lines = Vec::new();
-    let mut who = Who::Agent;
+    let mut who = Who::Unknown;
     for line in transcript.lines() {
         let mut text = line.trim();
         if let Some((_, rest)) = text.strip_prefix('[').and_then(|text| text.split_once(']')) {
@@ -141,7 +157,7 @@ fn topics(lines: &[Line<'_>]) -> Vec<String> {
 
 /// What the caller says last weighs most.
 fn sentiment(lines: &[Line<'_>]) -> &'static str {
-    let caller: Vec<_> = lines.iter().filter(|line| line.who == Who::Caller).collect();
+    let caller: Vec<_> = lines.iter().filter(|line| line.may_be(Who::Caller)).collect();
     let score = |line: &Line<'_>| {
         let count = |marks: &[&str]| words(line.text).filter(|word| marks.contains(&word.as_str())).count() as i64;
         count(&GLAD) - count(&SORRY)
@@ -169,25 +185,25 @@ fn outcome(lines: &[Line<'_>]) -> Option<String> {
 }
 
 fn summary(lines: &[Line<'_>], topics: &[String], next_step: Option<&str>) -> String {
-    let substance = |line: &&Line<'_>| line.who == Who::Caller && line.text.split_whitespace().count() > 5;
+    let substance = |line: &&Line<'_>| line.may_be(Who::Caller) && line.text.split_whitespace().count() > 5;
     let Some(said) = lines.iter().find(substance).or_else(|| lines.first()) else {
         return "(simulated) Nothing was said.".to_owned();
     };
     let about = if topics.is_empty() { "a call".to_owned() } else { format!("a call about {}", topics.join(" and ")) };
-    let speaker = if said.who == Who::Caller { "caller" } else { "agent" };
-    let mut summary = format!("(simulated) This was {about}. The {speaker} said: \"{}\"", said.text);
+    let speaker = match said.who {
+        Who::Agent => "The agent",
+        Who::Caller => "The caller",
+        Who::Unknown => "Somebody",
+    };
+    let mut summary = format!("(simulated) This was {about}. {speaker} said: \"{}\"", said.text);
     if let Some(step) = next_step {
-        summary.push_str(&format!(" The agent promised: \"{step}\""));
+        summary.push_str(&format!(" The next step: \"{step}\""));
     }
     summary
 }
 
 fn coaching(lines: &[Line<'_>]) -> Vec<Coaching> {
-    let agent = |marks: &[&str]| {
-        lines
-            .iter()
-            .find(|line| line.who == Who::Agent && marks.iter().any(|mark| line.text.to_lowercase().contains(mark)))
-    };
+    let agent = |marks: &[&str]| lines.iter().find(|line| line.may_be(Who::Agent) && line.holds(marks));
     let mut remarks = Vec::new();
     let mut strength = |text: &str, line: Option<&Line<'_>>| {
         remarks.extend(line.map(|line| Coaching {
@@ -199,9 +215,7 @@ fn coaching(lines: &[Line<'_>]) -> Vec<Coaching> {
     strength("Shows empathy before going on.", agent(&["i am sorry", "i'm sorry", "i understand", "no problem"]));
     strength("Asks an open question.", agent(&["how can i", "what do you", "what can i", "what about"]));
     strength("Names a concrete next step.", agent(&PROMISES));
-    let doubt = lines
-        .iter()
-        .find(|line| line.who == Who::Caller && DOUBTS.iter().any(|doubt| line.text.to_lowercase().contains(doubt)));
+    let doubt = lines.iter().find(|line| line.may_be(Who::Caller) && line.holds(&DOUBTS));
     remarks.extend(doubt.map(|line| Coaching {
         strength: None,
         improvement: Some("Ask what is behind this before answering.".to_owned()),
@@ -229,7 +243,7 @@ fn collected(lines: &[Line<'_>]) -> Vec<(String, String)> {
         }
         let named = ["my name is ", "this is "].iter().find_map(|mark| {
             let at = line.text.to_ascii_lowercase().find(mark)?;
-            (line.who == Who::Caller).then(|| &line.text[at + mark.len()..])
+            line.may_be(Who::Caller).then(|| &line.text[at + mark.len()..])
         });
         if let Some(rest) = named {
             add("name", &capitalised(rest));

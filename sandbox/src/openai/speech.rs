@@ -134,7 +134,7 @@ fn listen(file: &[u8]) -> Heard {
     }
 }
 
-/// Tells contents apart, at a few gigabytes per second. Nobody attacks a sandbox.
+/// Tells contents apart, in four lanes that do not wait for each other. Nobody attacks a sandbox.
 fn fingerprint(bytes: &[u8]) -> u64 {
     let fold = |hash: u64, word: u64| {
         let product = u128::from(hash ^ word ^ 0xA076_1D64_78BD_642F) * 0xE703_7ED1_A0B4_28DB_u128;
@@ -142,10 +142,15 @@ fn fingerprint(bytes: &[u8]) -> u64 {
         let halves = ((product >> 64) as u64, product as u64);
         halves.0 ^ halves.1
     };
-    let words = bytes.chunks_exact(8);
-    let rest = words.remainder().iter().fold(0, |rest, byte| rest << 8 | u64::from(*byte));
-    let word = |chunk: &[u8]| u64::from_le_bytes(chunk.try_into().expect("chunks of eight are eight long"));
-    fold(words.fold(bytes.len() as u64, |hash, chunk| fold(hash, word(chunk))), rest)
+    let chunks = bytes.chunks_exact(32);
+    let rest = chunks.remainder().iter().fold(0, |rest, byte| fold(rest, u64::from(*byte)));
+    let mut lanes = [1, 2, 3, 4];
+    for chunk in chunks {
+        for (lane, word) in lanes.iter_mut().zip(chunk.chunks_exact(8)) {
+            *lane = fold(*lane, u64::from_le_bytes(word.try_into().expect("chunks of eight are eight long")));
+        }
+    }
+    lanes.into_iter().fold(rest, fold)
 }
 
 fn wrong_format(format: &str, model: &str, known: &[&str]) -> Response {

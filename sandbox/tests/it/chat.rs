@@ -109,6 +109,17 @@ async fn unknown_properties_get_the_least_that_fits() {
 }
 
 #[tokio::test]
+async fn a_transcript_without_speakers_is_judged_without_naming_any() {
+    let world = World::new().await;
+    let transcript = "My name is Ada Test and this is too expensive for me.\nI will send you a discount.\n";
+    let feedback = ask(&world, transcript, feedback_schema()).await;
+    assert!(feedback["summary"].as_str().unwrap().contains("Somebody said"), "{feedback}");
+    assert_eq!(feedback["action_items"], json!([{"text": "I will send you a discount.", "owner": "unknown"}]));
+    assert_eq!(feedback["objections"], json!(["My name is Ada Test and this is too expensive for me."]));
+    assert_eq!(feedback["collected_data"], json!([{"key": "name", "value": "Ada Test"}]));
+}
+
+#[tokio::test]
 async fn an_empty_transcript_is_judged_without_inventing_anything() {
     let world = World::new().await;
     let feedback = ask(&world, "", feedback_schema()).await;
