@@ -16,7 +16,7 @@ demo: ## try it on this machine: nothing to install but Rust and a C compiler, n
 # Built first, so that the servers do not idle through it.
 test: ## every test, against a real PostgreSQL and a real RabbitMQ
 	cargo test $(EVERYTHING) --no-run
-	$(SERVICES) run -- cargo test $(EVERYTHING)
+	$(SERVICES) run -- cargo test $(EVERYTHING) --no-fail-fast
 
 lint: ## formatting, clippy with warnings as errors, the house rules
 	cargo fmt --all --check
