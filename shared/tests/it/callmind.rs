@@ -135,7 +135,7 @@ async fn two_steps_create_at_the_start_and_update_at_each_milestone() {
     }
     let [record] = &history.records()[..] else { panic!("one record") };
     let vias: Vec<_> = record.history.iter().map(|update| update.via.as_str()).collect();
-    // The recording changes nothing that Callmind is told: its link was known at the end of the call.
+    // The stored recording is no news for Callmind: its link was known at the end of the call.
     assert_eq!(vias, ["create", "update", "update"]);
     assert_eq!(record.fields["summary"], "Customer called about an invoice, resolved.");
 }
@@ -203,7 +203,7 @@ async fn the_base_url_may_or_may_not_end_in_api() {
     for base_url in [&with, without, &format!("{with}/"), &format!("{without}/")] {
         sink(base_url, "one-step").deliver(&sample::analyzed()).await.expect("the path is right");
     }
-    assert!(history.sandbox.ledger().iter().all(|request| request.path == "/callmind/api/call-history"));
+    assert!(history.sandbox.ledger().iter().all(|request| request.path.starts_with("/callmind/api/call-history")));
 }
 
 #[tokio::test]

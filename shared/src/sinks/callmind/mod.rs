@@ -103,7 +103,7 @@ impl Callmind {
             }
             match self.api.update(id, record).await {
                 Err(error) if error.is(404) => {
-                    tracing::info!("Callmind has lost the record of a call; creating it anew")
+                    tracing::info!("Callmind has lost the record of a call; creating it anew");
                 }
                 other => return other,
             }
@@ -141,10 +141,9 @@ impl Sink for Callmind {
         let call_sid = refs.call_sid.clone().unwrap_or_else(|| report.call.display_id());
         let record = Record::of(report, call_sid);
         let hash = content_hash(&record);
-        if report.held(*last).is_some_and(|held| held.content_hash == hash) {
-            return Ok(Vec::new());
-        }
-        if let Err(error) = self.bring(report, &record, &mut refs).await {
+        let sent =
+            Milestone::ALL.into_iter().rev().find_map(|m| report.held(m)).is_some_and(|d| d.content_hash == hash);
+        if !sent && let Err(error) = self.bring(report, &record, &mut refs).await {
             if matches!(error.kind, ErrorKind::Unreachable | ErrorKind::Broken) {
                 // The record may be there, under this id.
                 refs.call_sid = Some(record.call_sid);

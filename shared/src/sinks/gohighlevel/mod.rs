@@ -2,7 +2,7 @@
 //!
 //! `plan` says what a milestone leaves behind, `bring` sees to it; `note` and `feedback_note` hold the texts; `contacts`,
 //! `notes` and `fields` are the vendor's resources over `api`. To add a resource: a file with an `impl Api`. To write
-//! something new for a milestone: a part of [`plan::Plan`], and its line in `bring`.
+//! something new for a milestone: a part of `plan::Plan`, and its line in `bring`.
 
 mod api;
 mod bring;
