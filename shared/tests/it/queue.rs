@@ -7,12 +7,8 @@ mod shovel;
 
 use shared::queue::SharedQueue;
 
-use broker::Broker;
-
 async fn run(test: impl AsyncFnOnce(SharedQueue)) {
-    let broker = Broker::new().await;
-    test(broker.queue()).await;
-    broker.clear().await;
+    broker::with(async |broker| test(broker.queue()).await).await;
 }
 
 shared::queue_conformance!(run);

@@ -21,7 +21,7 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
-use tokio::time::timeout;
+use tokio::{sync::Mutex, time::timeout};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
@@ -57,6 +57,7 @@ struct Inner {
     consuming: Link,
     publisher: Publisher,
     topology: Topology,
+    repair: Mutex<()>,
     ears: Ears,
     stop: CancellationToken,
 }
@@ -80,6 +81,7 @@ impl RabbitQueue {
             topology: Topology::new(consuming.clone(), prefix.to_owned()),
             publishing,
             consuming,
+            repair: Mutex::default(),
             ears: Ears::default(),
             stop: stop.clone(),
         };
@@ -112,10 +114,7 @@ impl Queue for RabbitQueue {
 
     async fn unbury(&self, queue: &QueueName, jobs: &[JobId]) -> Result<usize, QueueError> {
         let name = self.inner.topology.dead_name(queue);
-        match self.inner.topology.depth(&name).await? {
-            None | Some(0) => Ok(0),
-            Some(depth) => dead::take(&self.inner.consuming, &name, depth, jobs).await,
-        }
+        dead::take(&self.inner.consuming, &self.inner.topology, &name, jobs).await
     }
 
     async fn depth(&self, queue: &QueueName) -> Result<u64, QueueError> {
@@ -148,13 +147,16 @@ impl Inner {
     /// Publishes to the queue of that name, which is `queue` or its dead-letter queue. If it was deleted it is created
     /// again, and reported by the next `declare`.
     async fn put(&self, queue: &QueueName, name: &str, message: &Message) -> Result<(), QueueError> {
-        if let Published::Routed = self.publisher.publish(name, message).await? {
+        if let Published::Stored = self.publisher.publish(name, message).await? {
             return Ok(());
         }
+        // One after the other: when a queue is gone, everybody notices at once.
+        let _repairing = self.repair.lock().await;
         self.topology.ensure(queue).await?;
         match self.publisher.publish(name, message).await? {
-            Published::Routed => Ok(()),
+            Published::Stored => Ok(()),
             Published::NoQueue => Err(QueueError::Refused(format!("there is no queue {name}"))),
+            Published::NotStored => Err(QueueError::Refused(format!("{name} cannot store it"))),
         }
     }
 }

@@ -21,14 +21,16 @@ pub(super) struct Publisher {
     free: Semaphore,
 }
 
-/// What the broker did with a message that it took responsibility for.
+/// What the broker did with a message.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
 pub(super) enum Published {
     /// It is safe in a queue.
-    Routed,
-    /// There is no such queue; the message is gone.
+    Stored,
+    /// There is no such queue.
     NoQueue,
+    /// The queue cannot store it: it is just being made or deleted, or has lost its majority.
+    NotStored,
 }
 
 impl Publisher {
@@ -52,13 +54,11 @@ impl Publisher {
             // next confirmation would be taken for the next message's.
             let confirmed = confirm(&channel, queue, message).await?;
             self.idle().push(channel);
-            match confirmed {
-                Confirmation::Ack(None) => Ok(Published::Routed),
-                Confirmation::Ack(Some(_)) => Ok(Published::NoQueue),
-                Confirmation::Nack(_) | Confirmation::NotRequested => {
-                    Err(QueueError::Refused("it could not store the message".to_owned()))
-                }
-            }
+            Ok(match confirmed {
+                Confirmation::Ack(None) => Published::Stored,
+                Confirmation::Ack(Some(_)) => Published::NoQueue,
+                Confirmation::Nack(_) | Confirmation::NotRequested => Published::NotStored,
+            })
         })
         .await
     }

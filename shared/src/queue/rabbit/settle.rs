@@ -93,8 +93,8 @@ impl Unsettled {
         let name = self.inner.topology.name(&self.queue);
         let copy = message::again(job, &self.read);
         match self.inner.publisher.publish(&name, &copy).await {
-            Ok(Published::Routed) => self.ack().await,
-            Ok(Published::NoQueue) | Err(_) => self.give_back().await,
+            Ok(Published::Stored) => self.ack().await,
+            Ok(Published::NoQueue | Published::NotStored) | Err(_) => self.give_back().await,
         }
     }
 }

@@ -20,8 +20,9 @@ use crate::{domain::QueueName, queue::QueueError};
 /// So often the broker delivers a message whose worker dies, before it moves it to the dead. Our own failures never
 /// count here: they are rescheduled by the job's row.
 const DELIVERY_LIMIT: i32 = 20;
-/// From 4.0 a queue without a limit has one of 20, and every look into the dead queue counts. 3.x refuses a negative one.
-const NO_DELIVERY_LIMIT: i32 = -1;
+/// Every look into a queue counts, and the dead are looked at a lot. From 4.0 a queue without a limit has one of 20. The
+/// documented "unlimited", -1, is accepted by 3.10 too, which then drops each message at the first look.
+const NO_DELIVERY_LIMIT: i32 = i32::MAX;
 /// AMQP's reply code for a queue that does not exist.
 const NOT_FOUND: u16 = 404;
 
@@ -52,10 +53,7 @@ impl Topology {
     pub async fn ensure(&self, queue: &QueueName) -> Result<(), QueueError> {
         let (name, dead) = (self.name(queue), self.dead_name(queue));
         if self.depth(&dead).await?.is_none() {
-            match self.declare(&dead, quorum([("x-delivery-limit", NO_DELIVERY_LIMIT.into())])).await {
-                Err(QueueError::Refused(_)) => self.declare(&dead, quorum([])).await?,
-                declared => declared?,
-            }
+            self.declare(&dead, quorum([("x-delivery-limit", NO_DELIVERY_LIMIT.into())])).await?;
         }
         if self.depth(&name).await?.is_none() {
             self.declare(&name, work_arguments(&dead)).await?;

@@ -1,7 +1,11 @@
 //! The test's own queues on the shared broker, under a prefix of their own, and another client to meddle with them.
 
-use std::sync::Arc;
+use std::{
+    panic::{AssertUnwindSafe, resume_unwind},
+    sync::{Arc, Mutex},
+};
 
+use futures::FutureExt;
 use lapin::{
     BasicProperties, Channel, Connection, ConnectionProperties,
     message::BasicGetMessage,
@@ -11,19 +15,29 @@ use secrecy::SecretString;
 use shared::{
     domain::{JobId, QueueName},
     env::Env,
-    queue::{SharedQueue, rabbit::RabbitQueue},
+    queue::{SharedQueue, conformance::eventually, rabbit::RabbitQueue},
 };
 
 /// A prefix, and a second client.
 pub struct Broker {
     pub url: String,
-    pub prefix: String,
-    pub channel: Channel,
+    prefix: String,
+    channel: Channel,
     connection: Connection,
 }
 
+/// Runs a test and deletes its queues, whatever comes of it.
+pub async fn with(test: impl AsyncFnOnce(&Broker)) {
+    let broker = Broker::new().await;
+    let outcome = AssertUnwindSafe(test(&broker)).catch_unwind().await;
+    broker.clear().await;
+    if let Err(panic) = outcome {
+        resume_unwind(panic);
+    }
+}
+
 impl Broker {
-    pub async fn new() -> Self {
+    async fn new() -> Self {
         let url = setting("TEST_AMQP_URL");
         let connection = Connection::connect(&url, ConnectionProperties::default()).await.unwrap();
         let channel = connection.create_channel().await.unwrap();
@@ -55,6 +69,19 @@ impl Broker {
         self.channel.basic_get(name.into(), BasicGetOptions::default()).await.unwrap()
     }
 
+    /// The message that is there, or will be in a moment.
+    pub async fn get_soon(&self, name: &str) -> BasicGetMessage {
+        let found = Mutex::new(None);
+        eventually("a message", async || {
+            let message = self.get(name).await;
+            let mut found = found.lock().unwrap();
+            *found = message;
+            found.is_some()
+        })
+        .await;
+        found.into_inner().unwrap().unwrap()
+    }
+
     pub async fn delete(&self, name: &str) {
         self.channel.queue_delete(name.into(), QueueDeleteOptions::default()).await.unwrap();
     }
@@ -77,8 +104,7 @@ impl Broker {
         cut
     }
 
-    /// Deletes what the test made.
-    pub async fn clear(self) {
+    async fn clear(self) {
         for queue in ["fetch", "analyze"] {
             let name = self.name(&QueueName::new(queue));
             self.delete(&format!("{name}.dead")).await;
