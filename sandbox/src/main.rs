@@ -22,18 +22,18 @@ struct Arguments {
     public_url: Option<String>,
 }
 
-const EXAMPLES: &str = "\
-Examples:
+const EXAMPLES: &str = r#"Examples:
   Place a call at a service on port 3000:
-    curl -s localhost:9100/control/calls -H 'content-type: application/json' \\
-      -d '{\"webhook_base\":\"http://127.0.0.1:3000\",\"secret\":\"…\",\"sample\":\"billing\",\"mode\":\"ended_with_url\"}'
+    curl -s localhost:9100/control/calls -H 'content-type: application/json' -d '{
+      "webhook_base": "http://127.0.0.1:3000", "secret": "…", "sample": "billing" }'
 
   Let the next three notes fail with 429:
-    curl -s localhost:9100/control/faults -H 'content-type: application/json' \\
-      -d '{\"vendor\":\"ghl\",\"method\":\"POST\",\"path_contains\":\"notes\",\"times\":3,\"fault\":{\"kind\":\"status\",\"status\":429,\"retry_after\":2}}'
+    curl -s localhost:9100/control/faults -H 'content-type: application/json' -d '{
+      "vendor": "ghl", "method": "POST", "path_contains": "notes", "times": 3,
+      "fault": {"kind": "status", "status": 429, "retry_after": 2} }'
 
   See what GoHighLevel was asked:
-    curl -s 'localhost:9100/control/ledger?vendor=ghl'";
+    curl -s 'localhost:9100/control/ledger?vendor=ghl'"#;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
