@@ -73,6 +73,15 @@ const WAKE: &str = " on conflict (id) do update set
     finished_at = null
     returning id, queue, state";
 
+/// Where a job stands, and the attempts it has had.
+///
+/// # Errors
+/// When the database is away.
+pub async fn state(db: &Db, id: JobId) -> sqlx::Result<Option<(String, i32)>> {
+    let sql = "select state, attempt from jobs where id = $1";
+    on!(db, c => sqlx::query_as(sql).bind(id.0).fetch_optional(c).await)
+}
+
 /// Which jobs a replay is about.
 #[derive(Debug, Clone)]
 pub enum Which {

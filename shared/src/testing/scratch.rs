@@ -91,6 +91,15 @@ impl Scratch {
     }
 }
 
+impl Scratch {
+    /// Deletes its queues, as a broker that lost its data does.
+    pub async fn delete_queues(&self) {
+        if let Some((url, prefix)) = &self.amqp {
+            delete_queues(url, prefix).await.expect("the broker");
+        }
+    }
+}
+
 impl Drop for Scratch {
     fn drop(&mut self) {
         let (database, amqp) = (self.database.take(), self.amqp.take());

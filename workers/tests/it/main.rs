@@ -2,4 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 mod analyze;
+mod engine;
 mod given;
+mod sync;
