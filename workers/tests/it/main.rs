@@ -3,5 +3,7 @@
 
 mod analyze;
 mod engine;
+mod fetch;
 mod given;
+mod pipeline;
 mod sync;

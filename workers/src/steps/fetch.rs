@@ -1,0 +1,197 @@
+//! fetch: copies the recording from the provider to the object store, proving that it is audio.
+//!
+//! [`spool`] brings the bytes to this machine's disk, [`patience`] says how long one waits for a recording.
+
+mod patience;
+mod spool;
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::anyhow;
+use async_trait::async_trait;
+use chrono::Datelike;
+use shared::{
+    audio::{self, NotAudio, Probe},
+    clock::Clock,
+    db::{self, Db},
+    domain::{Call, Conclusion, Job, Milestone, NewJob, Outcome, Recording, Step, StepError, VerdictExt, Wake, Write},
+    http::Download,
+    providers::{Providers, RecordingError},
+    recordings::{self, SharedRecordings, StoreError},
+    service::App,
+    sinks::Sinks,
+};
+use spool::Spooled;
+
+use crate::step::Run;
+
+/// A recording may be shorter than the talk by this many seconds, or by this share of it.
+const SHORTER: (f64, f64) = (10.0, 0.2);
+/// Tries in which a recording that is too short may still grow: providers publish early. Some eight minutes.
+const GROWS: i32 = 6;
+
+/// The step.
+pub struct Fetch {
+    db: Db,
+    clock: Clock,
+    providers: Providers,
+    sinks: Sinks,
+    recordings: SharedRecordings,
+    /// Recordings lie here on their way.
+    spool: PathBuf,
+    max_bytes: u64,
+}
+
+impl Fetch {
+    /// Takes what it needs. `TAPEDECK_SPOOL` names the directory for recordings on their way, by default the system's
+    /// own; `MAX_RECORDING_BYTES` the largest that is taken.
+    ///
+    /// # Errors
+    /// When these cannot be used.
+    pub fn new(app: &App) -> anyhow::Result<Self> {
+        let App { db, clock, providers, sinks, recordings, .. } = app.clone();
+        let spool = app.env.var("TAPEDECK_SPOOL").map_or_else(std::env::temp_dir, PathBuf::from);
+        std::fs::create_dir_all(&spool).map_err(|e| anyhow!("TAPEDECK_SPOOL cannot be used: {e}"))?;
+        let max_bytes = recordings::max_bytes(&app.env)?;
+        Ok(Self { db, clock, providers, sinks, recordings, spool, max_bytes })
+    }
+
+    async fn keep(&self, job: &Job, call: &Call, download: Download) -> Result<Outcome, StepError> {
+        let spooled = Spooled::take(&self.spool, download, self.max_bytes).await?;
+        let path = spooled.path().to_owned();
+        let probed = tokio::task::spawn_blocking(move || audio::probe(&path)).await.or_retry("not-audio")?;
+        let probe = probed.map_err(unproven)?;
+        plausible(job, call, &probe)?;
+        let recording = self.store(call, &spooled, probe).await?;
+        tracing::info!(call_id = %call.id, bytes = recording.size_bytes, seconds = recording.duration_seconds, "recording stored");
+        Ok(Outcome { writes: vec![Write::Recording(call.id, recording)], next: self.next(call), ..Outcome::default() })
+    }
+
+    async fn store(&self, call: &Call, spooled: &Spooled, probe: Probe) -> Result<Recording, StepError> {
+        let Probe { format, duration_seconds, channels, sample_rate } = probe;
+        let (day, provider) = (call.created_at, &call.provider);
+        let recording = Recording {
+            object_key: format!("recordings/{provider}/{}/{:02}/{}.{format}", day.year(), day.month(), call.id),
+            size_bytes: i64::try_from(spooled.bytes).or_fail("recording-too-large")?,
+            sha256: spooled.sha256.clone(),
+            duration_seconds,
+            channels,
+            sample_rate,
+            format: format.to_owned(),
+            stored_at: self.clock.now(),
+        };
+        let key = &recording.object_key;
+        self.recordings.put(key, spooled.path(), recording.content_type()).await.map_err(unstored)?;
+        match self.recordings.size(key).await.map_err(unstored)? {
+            Some(bytes) if bytes == spooled.bytes => Ok(recording),
+            kept => {
+                let what = anyhow!("the object store holds {kept:?} of {} bytes", spooled.bytes);
+                Err(StepError::retry("store-lost-bytes", what))
+            }
+        }
+    }
+
+    /// What is due once the recording is stored.
+    fn next(&self, call: &Call) -> Vec<NewJob> {
+        let transcribe = NewJob::step(Step::Transcribe, call.id, Wake::No);
+        let told = self.sinks.wanting(Milestone::Recorded, call).into_iter();
+        std::iter::once(transcribe).chain(told.map(|sink| NewJob::sync(call.id, sink))).collect()
+    }
+
+    fn wait(&self, job: &Job, call: &Call) -> Result<Outcome, StepError> {
+        let age = (self.clock.now() - call.created_at).to_std().unwrap_or_default();
+        match patience::wait(age, job.snoozes, expected(call)) {
+            Some(after) => Err(StepError::snooze("recording-not-ready", after, anyhow!("the provider has it not yet"))),
+            None => self.absent(call, "recording-never-came", "the provider never had it"),
+        }
+    }
+
+    /// There is no recording: to be looked into when the provider said that there is one, else the end of our work.
+    fn absent(&self, call: &Call, reason: &'static str, why: &str) -> Result<Outcome, StepError> {
+        if expected(call) {
+            return Err(StepError::fail(reason, anyhow!("the provider said that the call was recorded, but: {why}")));
+        }
+        let concluded = Call { conclusion: Some(Conclusion::NotRecorded), ..call.clone() };
+        let told = self.sinks.wanting(Milestone::Analyzed, &concluded).into_iter();
+        Ok(Outcome {
+            skipped: Some("not-recorded".into()),
+            writes: vec![Write::Conclusion(call.id, Conclusion::NotRecorded)],
+            next: told.map(|sink| NewJob::sync(call.id, sink)).collect(),
+        })
+    }
+}
+
+#[async_trait]
+impl Run for Fetch {
+    fn step(&self) -> Step {
+        Step::Fetch
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::from_secs(20 * 60)
+    }
+
+    fn concurrency(&self) -> u16 {
+        8
+    }
+
+    async fn run(&self, job: &Job) -> Result<Outcome, StepError> {
+        let id = job.call_id.ok_or_else(|| anyhow!("a fetch job without a call")).or_fail("broken-job")?;
+        let call = db::calls::find(&self.db, id).await.or_ours()?;
+        let call = call.ok_or_else(|| anyhow!("its call is gone")).or_fail("call-gone")?;
+        if db::recordings::find(&self.db, call.id).await.or_ours()?.is_some() {
+            return Ok(Outcome { next: self.next(&call), ..Outcome::default() });
+        }
+        let provider = self.providers.get(&call.provider).ok_or_else(|| anyhow!("{} is not configured", call.provider));
+        match provider.or_fail("provider-not-configured")?.open_recording(&call).await {
+            Ok(download) => self.keep(job, &call, download).await,
+            Err(RecordingError::NotReady) => self.wait(job, &call),
+            Err(RecordingError::Never(why)) => self.absent(&call, "recording-gone", &why),
+            Err(RecordingError::Step(error)) => Err(error),
+        }
+    }
+}
+
+/// Whether the provider said that there is a recording.
+fn expected(call: &Call) -> bool {
+    call.facts.recorded == Some(true) || call.facts.recording_announced || call.facts.recording_url.is_some()
+}
+
+/// Refuses a recording that cannot be all of the call. A longer one is fine: it holds waiting time too.
+///
+/// When it does not grow, the better part of a call is kept, because some count ringing as duration; less than half is
+/// for a person to look at.
+fn plausible(job: &Job, call: &Call, probe: &Probe) -> Result<(), StepError> {
+    let (found, told) = (probe.duration_seconds, call.facts.duration_seconds.unwrap_or_default());
+    if found + SHORTER.0.max(SHORTER.1 * told) >= told {
+        return Ok(());
+    }
+    let what = anyhow!("a recording of {found:.0} s for a call of {told:.0} s");
+    if job.attempt < GROWS {
+        return Err(StepError::retry("recording-incomplete", what));
+    }
+    if found < told / 2.0 {
+        return Err(StepError::fail("recording-incomplete", what));
+    }
+    tracing::warn!(call_id = %call.id, found, told, "kept a recording that is shorter than its call");
+    Ok(())
+}
+
+/// What is not audio today may be audio once the provider is well again.
+fn unproven(error: NotAudio) -> StepError {
+    let reason = match error {
+        NotAudio::Truncated { .. } => "truncated",
+        NotAudio::Io(_) => "spool-failed",
+        _ => "not-audio",
+    };
+    StepError::retry(reason, error)
+}
+
+/// A store that refuses is tried again too: what keeps it from working concerns every call, and somebody will mend it.
+fn unstored(error: StoreError) -> StepError {
+    let reason = match error {
+        StoreError::Refused(_) => "store-refuses",
+        StoreError::Unreachable(_) | StoreError::NotFound(_) => "store-unreachable",
+    };
+    StepError::retry(reason, error)
+}
