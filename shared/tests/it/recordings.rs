@@ -3,9 +3,11 @@
 
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use shared::{
     env::Env,
     recordings::{self, Recordings, StoreError, conformance, directory::Directory, s3::S3, testing::S3Server},
+    testing::eventually,
 };
 
 use crate::server::Server;
@@ -77,23 +79,32 @@ async fn a_presigned_url_opens_the_recording_without_credentials_also_for_a_play
     assert_eq!(http.get(other).send().await.unwrap().status(), 403);
 }
 
+/// A store whose server always answers with this status and code.
+async fn answering(status: StatusCode, code: &'static str) -> (Server, S3) {
+    let answer = async move || (status, format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code></Error>"));
+    let server = Server::start(axum::Router::new().fallback(answer)).await;
+    let keys = [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "key")];
+    let env = Env::from_pairs(keys).with([("AWS_ENDPOINT_URL_S3", server.url(""))]);
+    let store = S3::from_env(&env, "tapes").await.unwrap();
+    (server, store)
+}
+
 #[tokio::test]
 async fn what_a_person_must_mend_is_told_from_what_time_mends() {
     let server = S3Server::start().await.unwrap();
-    let with = |name: &'static str, value: &'static str| S3Server::env(&server).with([(name, value)]);
-    let refused = with("AWS_SECRET_ACCESS_KEY", "wrong");
-    let refused = S3::from_env(&refused, "tapes").await.unwrap();
-    assert!(matches!(refused.check().await, Err(StoreError::Refused(_))));
-    let nowhere = S3::from_env(&server.env(), "no-such-bucket").await.unwrap();
-    let error = put(&nowhere, "a", b"a").await;
-    assert!(matches!(error, Err(StoreError::Refused(_))), "{error:?}");
+    let with = |name: &'static str, value: &'static str| server.env().with([(name, value)]);
+    let wrong = S3::from_env(&with("AWS_SECRET_ACCESS_KEY", "wrong"), "tapes").await.unwrap();
+    assert!(matches!(wrong.check().await, Err(StoreError::Refused(_))));
     let away = S3::from_env(&with("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1"), "tapes").await.unwrap();
     assert!(matches!(away.check().await, Err(StoreError::Unreachable(_))));
-    let broken =
-        Server::start(axum::Router::new().fallback(async || (axum::http::StatusCode::SERVICE_UNAVAILABLE, ""))).await;
-    let broken = server.env().with([("AWS_ENDPOINT_URL_S3", broken.url(""))]);
-    let broken = S3::from_env(&broken, "tapes").await.unwrap();
-    assert!(matches!(broken.size("a").await, Err(StoreError::Unreachable(_))));
+
+    let (_server, no_bucket) = answering(StatusCode::NOT_FOUND, "NoSuchBucket").await;
+    let error = no_bucket.get("a", None).await.map(drop).unwrap_err();
+    assert!(matches!(&error, StoreError::Refused(what) if what.contains("NoSuchBucket")), "{error}");
+    let (_server, no_object) = answering(StatusCode::NOT_FOUND, "NoSuchKey").await;
+    assert!(matches!(no_object.get("a", None).await.map(drop), Err(StoreError::NotFound(_))));
+    let (_server, overloaded) = answering(StatusCode::SERVICE_UNAVAILABLE, "SlowDown").await;
+    assert!(matches!(put(&overloaded, "a", b"a").await, Err(StoreError::Unreachable(_))));
 }
 
 #[tokio::test]
@@ -119,8 +130,8 @@ async fn an_upload_that_is_cut_off_is_cleaned_up() {
     let path = file.path().to_owned();
     let upload = tokio::spawn(async move { store.put("recordings/a.wav", &path, "audio/wav").await });
     let parts = || files(server.directory()).iter().any(|name| name.contains("upload"));
-    crate::server::eventually("an upload began", parts).await;
+    eventually("an upload began", async || parts()).await;
     upload.abort();
     assert!(upload.await.unwrap_err().is_cancelled());
-    crate::server::eventually("its parts are gone", || !parts()).await;
+    eventually("its parts are gone", async || !parts()).await;
 }

@@ -1,10 +1,7 @@
 //! A small server for one test, which ends with it.
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex};
 
 use axum::{
     Router,
@@ -60,13 +57,4 @@ impl Drop for Server {
 /// The client that the crate itself uses.
 pub fn client() -> reqwest::Client {
     Outside::new(Budgets::unlimited(), Clock::system()).unwrap().http
-}
-
-/// Waits until something is so.
-pub async fn eventually(what: &str, so: impl Fn() -> bool) {
-    let deadline = std::time::Instant::now() + Duration::from_secs(20);
-    while !so() {
-        assert!(std::time::Instant::now() < deadline, "never: {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
