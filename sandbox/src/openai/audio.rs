@@ -58,6 +58,11 @@ impl Loudness {
         Self { sums }
     }
 
+    /// A part of the track, between two milliseconds.
+    pub(super) fn part(&self, from: usize, to: usize) -> Self {
+        Self { sums: self.sums[from..=to.min(self.length())].to_vec() }
+    }
+
     /// Milliseconds.
     pub(super) fn length(&self) -> usize {
         self.sums.len() - 1

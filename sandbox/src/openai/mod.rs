@@ -1,9 +1,10 @@
-//! OpenAI under `/openai/v1`: speech (`speech`, `recognise`, `said`), chat (`chat`, `feedback`, `schema`), the models.
+//! OpenAI under `/openai/v1`: speech (`speech`, `recognise`, `parts`, `said`), chat (`chat`, `feedback`, `schema`), the models.
 
 mod audio;
 mod chat;
 mod feedback;
 mod formats;
+mod parts;
 mod recognise;
 mod said;
 mod schema;

@@ -40,8 +40,8 @@ fn tracks_of(sample: &'static Sample) -> Vec<Track> {
     vec![track(Some(0), &voices[0]), track(Some(1), &voices[1]), track(None, &mixed)]
 }
 
-/// Coarse over every place, then closely around the best ones, then to the millisecond.
-pub(super) fn recognise(piece: &Loudness) -> Option<Place> {
+/// How alike it is, and to what. Coarse over every place, then closely around the best ones, then to the millisecond.
+pub(super) fn recognise(piece: &Loudness) -> Option<(f64, Place)> {
     // Short pieces need fine frames to be told apart; long ones would only get slower.
     let frame = if piece.length() < 6000 { 20 } else { 40 };
     let mut best = coarse(piece, frame);
@@ -54,7 +54,7 @@ pub(super) fn recognise(piece: &Loudness) -> Option<Place> {
     });
     let (alike, track, from) = close.max_by(|one, other| one.0.total_cmp(&other.0))?;
     let offset = from as f64 / 1000.0;
-    (alike >= ALIKE).then_some(Place { sample: track.sample, channel: track.channel, offset })
+    (alike >= ALIKE).then_some((alike, Place { sample: track.sample, channel: track.channel, offset }))
 }
 
 /// The peaks of the correlation along each track: how alike, where.

@@ -1,6 +1,6 @@
 //! What is said in a stretch of a sample call: its sentences and words, counted from the start of the stretch.
 
-use super::recognise::Place;
+use super::parts::Part;
 use crate::samples::Sentence;
 
 /// A sentence, or what is left of it.
@@ -29,17 +29,18 @@ impl Said {
     }
 }
 
-/// Sentences clipped to the piece. A word belongs to the piece that its middle lies in, so that two pieces cut at
+/// Sentences clipped to a part of the piece. A word belongs to the piece that its middle lies in, so that two pieces cut at
 /// any place never say a word twice, and never lose one.
-pub(super) fn said(place: &Place, duration: f64) -> Vec<Said> {
+pub(super) fn said(part: &Part) -> Vec<Said> {
+    let Part { place, from, to } = part;
     let mut all = Vec::new();
     for turn in place.sample.turns.iter().filter(|turn| place.channel.is_none_or(|channel| channel == turn.channel)) {
         for sentence in &turn.sentences {
-            let mut words = words(sentence, place.offset);
-            words.retain(|word| (0.0..duration).contains(&f64::midpoint(word.start, word.end)));
-            let (start, end) = (sentence.start - place.offset, sentence.end - place.offset);
+            let mut words = words(sentence, place.offset - from);
+            words.retain(|word| (*from..*to).contains(&f64::midpoint(word.start, word.end)));
+            let (start, end) = (sentence.start - place.offset + from, sentence.end - place.offset + from);
             if !words.is_empty() {
-                all.push(Said { channel: turn.channel, start: start.max(0.0), end: end.min(duration), words });
+                all.push(Said { channel: turn.channel, start: start.max(*from), end: end.min(*to), words });
             }
         }
     }

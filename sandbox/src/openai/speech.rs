@@ -14,6 +14,7 @@ use futures::StreamExt;
 use super::{
     audio::Audio,
     error, formats, invalid,
+    parts::{Part, parts},
     recognise::{Place, recognise},
     said::said,
     too_large,
@@ -26,6 +27,9 @@ pub(super) const LIMIT: u64 = 26_214_400;
 /// Loudness of full scale below which there is nothing to hear.
 const SILENT: f64 = 0.002;
 
+/// This alike, a piece is one stretch of a sample. Below, it may have been put together from several.
+const SURE: f64 = 0.97;
+
 /// Answers that are remembered; beyond that all are forgotten at once.
 const REMEMBERED: usize = 8192;
 
@@ -34,7 +38,7 @@ pub(super) enum Heard {
     Undecodable,
     Unknown,
     Silence { duration: f64 },
-    Piece { place: Place, duration: f64 },
+    Piece { parts: Vec<Part>, duration: f64 },
 }
 
 #[derive(Default)]
@@ -66,7 +70,7 @@ pub(super) async fn transcribe(State(world): State<Shared>, request: Request) ->
         Heard::Undecodable => return undecodable(),
         Heard::Unknown => return unknown(),
         Heard::Silence { duration } => (Vec::new(), *duration),
-        Heard::Piece { place, duration } => (said(place, *duration), *duration),
+        Heard::Piece { parts, duration } => (parts.iter().flat_map(said).collect(), *duration),
     };
     world.openai.transcriptions.fetch_add(1, Ordering::Relaxed);
     formats::answer(format, &form.model, &said, duration, form.words)
@@ -128,10 +132,13 @@ fn listen(file: &[u8]) -> Heard {
     if loudness.peak() < SILENT {
         return Heard::Silence { duration };
     }
-    match recognise(&loudness) {
-        Some(place) => Heard::Piece { place, duration },
-        None => Heard::Unknown,
-    }
+    let whole = recognise(&loudness);
+    let whole_part = |(_, place): (f64, Place)| vec![Part { place, from: 0.0, to: duration }];
+    let parts = match whole {
+        Some((alike, _)) if alike >= SURE => whole.map(whole_part),
+        _ => parts(&loudness, SILENT).or_else(|| whole.map(whole_part)),
+    };
+    parts.map_or(Heard::Unknown, |parts| Heard::Piece { parts, duration })
 }
 
 /// Tells contents apart, in four lanes that do not wait for each other. Nobody attacks a sandbox.

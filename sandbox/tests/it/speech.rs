@@ -116,6 +116,25 @@ async fn a_long_piece_has_its_sentences_at_the_right_offsets_and_a_louder_one_to
 }
 
 #[tokio::test]
+async fn stretches_without_the_silence_between_them_are_recognised_one_by_one() {
+    let world = World::new().await;
+    for sample in samples::all() {
+        for channel in [0, 1] {
+            let mut joined = Vec::new();
+            for turn in sample.turns.iter().filter(|turn| turn.channel == channel) {
+                joined.extend(piece(sample, channel, turn.start - 0.4, turn.end));
+                joined.extend([0; 4000]);
+            }
+            let body = heard(&world, samples::wav(joined)).await;
+            assert_eq!(body["text"], expected(sample, channel), "{} {channel}", sample.name);
+            let starts: Vec<f64> =
+                body["segments"].as_array().unwrap().iter().map(|s| s["start"].as_f64().unwrap()).collect();
+            assert!(starts.is_sorted() && (starts[0] - 0.4).abs() < 0.1, "{starts:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn two_pieces_cut_within_a_sentence_say_every_word_once() {
     let world = World::new().await;
     let sample = samples::named("billing").unwrap();

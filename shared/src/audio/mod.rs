@@ -47,4 +47,4 @@ impl Span {
 }
 
 #[cfg(test)]
-mod sounds;
+pub(crate) mod sounds;

@@ -6,15 +6,15 @@ use std::{io::Write, path::PathBuf};
 use tempfile::NamedTempFile;
 
 /// Samples per second of everything made here.
-pub(super) const RATE: u32 = 8000;
+pub(crate) const RATE: u32 = 8000;
 
 /// One of the files in `fixtures/`: 1 s of silence, 1 s of a pulsing tone on the left, 0.5 s of silence.
-pub(super) fn fixture(name: &str) -> PathBuf {
+pub(crate) fn fixture(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "src/audio/fixtures", name].iter().collect()
 }
 
 /// A file with these bytes.
-pub(super) fn file(bytes: &[u8]) -> NamedTempFile {
+pub(crate) fn file(bytes: &[u8]) -> NamedTempFile {
     let mut file = NamedTempFile::new().unwrap();
     file.write_all(bytes).unwrap();
     file.flush().unwrap();
@@ -22,7 +22,7 @@ pub(super) fn file(bytes: &[u8]) -> NamedTempFile {
 }
 
 /// A WAV file out of any `fmt` and sizes.
-pub(super) fn raw_wav(fmt: &[u8], riff_size: u32, data_size: u32, samples: &[u8]) -> Vec<u8> {
+pub(crate) fn raw_wav(fmt: &[u8], riff_size: u32, data_size: u32, samples: &[u8]) -> Vec<u8> {
     let mut bytes = b"RIFF".to_vec();
     bytes.extend(riff_size.to_le_bytes());
     bytes.extend(b"WAVEfmt ");
@@ -35,7 +35,7 @@ pub(super) fn raw_wav(fmt: &[u8], riff_size: u32, data_size: u32, samples: &[u8]
 }
 
 /// The body of a `fmt ` chunk for samples at [`RATE`].
-pub(super) fn fmt(tag: u16, channels: u16, bits: u16) -> Vec<u8> {
+pub(crate) fn fmt(tag: u16, channels: u16, bits: u16) -> Vec<u8> {
     let align = channels * bits / 8;
     let mut fmt = tag.to_le_bytes().to_vec();
     fmt.extend(channels.to_le_bytes());
@@ -47,7 +47,7 @@ pub(super) fn fmt(tag: u16, channels: u16, bits: u16) -> Vec<u8> {
 }
 
 /// A WAV file of PCM16 with these channels.
-pub(super) fn wav(channels: &[Vec<f32>]) -> NamedTempFile {
+pub(crate) fn wav(channels: &[Vec<f32>]) -> NamedTempFile {
     let file = NamedTempFile::new().unwrap();
     let spec = hound::WavSpec {
         channels: u16::try_from(channels.len()).unwrap(),
@@ -66,12 +66,12 @@ pub(super) fn wav(channels: &[Vec<f32>]) -> NamedTempFile {
 }
 
 /// Nothing.
-pub(super) fn silence(seconds: f64) -> Vec<f32> {
+pub(crate) fn silence(seconds: f64) -> Vec<f32> {
     vec![0.0; (seconds * f64::from(RATE)) as usize]
 }
 
 /// Noise of this loudness, the same every time.
-pub(super) fn noise(seconds: f64, peak: f32) -> Vec<f32> {
+pub(crate) fn noise(seconds: f64, peak: f32) -> Vec<f32> {
     let mut state = 0x2545_f491_u32;
     let mut next = || {
         state ^= state << 13;
@@ -83,7 +83,7 @@ pub(super) fn noise(seconds: f64, peak: f32) -> Vec<f32> {
 }
 
 /// Something as loud, as high and as uneven as speech: harmonics of 140 Hz in syllables of a quarter of a second.
-pub(super) fn babble(seconds: f64, peak: f32) -> Vec<f32> {
+pub(crate) fn babble(seconds: f64, peak: f32) -> Vec<f32> {
     let sample = |i: u32| {
         let t = f64::from(i) / f64::from(RATE);
         let voice: f64 = (1..12).map(|h| (t * 140.0 * f64::from(h) * std::f64::consts::TAU).sin()).sum();

@@ -23,6 +23,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(5 * 60);
 /// The wait after a failure without a time of its own; doubled each time.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
+/// A server that wants no wait gets this much.
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 /// How often a piece may be cut in two. Pieces have two minutes at most: an eighth is short enough for any server.
 const MOST_HALVINGS: u32 = 3;
 
@@ -118,7 +120,7 @@ impl Speech {
                 }
                 NoReply::Step(error) => match error.verdict {
                     _ if nothing_bought => return None,
-                    Verdict::Snooze { after } => pause = pause.max(after.max(FIRST_WAIT)),
+                    Verdict::Snooze { after } => pause = pause.max(after.max(SHORTEST_WAIT)),
                     Verdict::Retry { after } => pause = pause.max(after.unwrap_or(wait)),
                     Verdict::Fail | Verdict::Ours => return None,
                 },

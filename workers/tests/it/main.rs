@@ -7,3 +7,4 @@ mod fetch;
 mod given;
 mod pipeline;
 mod sync;
+mod transcribe;

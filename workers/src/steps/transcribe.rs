@@ -1,0 +1,140 @@
+//! transcribe: a stored recording to speaker-labelled turns.
+
+use std::time::Duration;
+
+use anyhow::anyhow;
+use async_trait::async_trait;
+use futures::TryStreamExt;
+use shared::{
+    db::{self, Db},
+    domain::{
+        Call, Conclusion, Job, Milestone, NewJob, Outcome, ProviderId, Recording, Speaker, Step, StepError, VerdictExt,
+        Wake, Write,
+    },
+    env::{Env, EnvError},
+    recordings::{SharedRecordings, StoreError},
+    service::App,
+    sinks::Sinks,
+    speech::{Heard, Speech},
+};
+use tempfile::NamedTempFile;
+use tokio::io::AsyncWriteExt;
+
+use crate::step::Run;
+
+/// Who is on channel 0 and 1, unless `CHANNELS_<PROVIDER>` says otherwise: the other party first, for both directions.
+/// CloudTalk does not document its own.
+const CHANNELS: [Speaker; 2] = [Speaker::Caller, Speaker::Agent];
+
+/// The step.
+pub struct Transcribe {
+    db: Db,
+    env: Env,
+    recordings: SharedRecordings,
+    sinks: Sinks,
+    speech: Option<Speech>,
+}
+
+impl Transcribe {
+    /// Takes what it needs. Without a configured speech server every call is concluded as not analyzed.
+    ///
+    /// # Errors
+    /// When a setting cannot be used.
+    pub fn new(app: &App) -> anyhow::Result<Self> {
+        let speech = Speech::from_env(&app.env, &app.outside)?;
+        if speech.is_none() {
+            tracing::warn!(
+                "no speech server is configured (OPENAI_API_KEY or TRANSCRIBE_BASE_URL): calls get no words"
+            );
+        }
+        for provider in app.providers.iter() {
+            channels(&app.env, &provider.id())?;
+        }
+        let App { db, env, recordings, sinks, .. } = app.clone();
+        Ok(Self { db, env, recordings, sinks, speech })
+    }
+
+    /// Streams the object into a file of its own, gone when dropped.
+    async fn download(&self, recording: &Recording) -> Result<NamedTempFile, StepError> {
+        let file = NamedTempFile::new().or_retry("no-space")?;
+        let handle = file.reopen().or_retry("no-space")?;
+        let mut bytes = match self.recordings.get(&recording.object_key, None).await {
+            Ok(bytes) => bytes,
+            Err(e @ StoreError::Unreachable(_)) => return Err(StepError::retry("store-unreachable", e)),
+            Err(e @ StoreError::NotFound(_)) => return Err(StepError::fail("recording-gone", e)),
+            Err(e @ StoreError::Refused(_)) => return Err(StepError::fail("store-refuses", e)),
+        };
+        let mut handle = tokio::fs::File::from_std(handle);
+        while let Some(chunk) = bytes.try_next().await.or_retry("store-unreachable")? {
+            handle.write_all(&chunk).await.or_retry("no-space")?;
+        }
+        handle.flush().await.or_retry("no-space")?;
+        Ok(file)
+    }
+
+    /// There will be no words: our work on the call is finished, and every sink that cares is told.
+    fn concluded(&self, mut call: Call, conclusion: Conclusion, reason: &'static str) -> Outcome {
+        call.conclusion = Some(conclusion);
+        let sinks = self.sinks.wanting(Milestone::Analyzed, &call);
+        Outcome {
+            skipped: Some(reason.into()),
+            writes: vec![Write::Conclusion(call.id, conclusion)],
+            next: sinks.into_iter().map(|sink| NewJob::sync(call.id, sink)).collect(),
+        }
+    }
+}
+
+#[async_trait]
+impl Run for Transcribe {
+    fn step(&self) -> Step {
+        Step::Transcribe
+    }
+
+    fn deadline(&self) -> Duration {
+        Duration::from_secs(25 * 60)
+    }
+
+    fn concurrency(&self) -> u16 {
+        4
+    }
+
+    async fn run(&self, job: &Job) -> Result<Outcome, StepError> {
+        let id = job.call_id.ok_or_else(|| anyhow!("a transcribe job without a call")).or_fail("broken-job")?;
+        let call = db::calls::find(&self.db, id).await.or_ours()?;
+        let call = call.ok_or_else(|| anyhow!("its call is gone")).or_fail("call-gone")?;
+        let mut outcome = Outcome::default();
+        outcome.next.push(NewJob::step(Step::Analyze, call.id, Wake::No));
+        if db::transcripts::find(&self.db, call.id).await.or_ours()?.is_some() {
+            return Ok(outcome);
+        }
+        let recording = db::recordings::find(&self.db, call.id).await.or_ours()?;
+        let recording = recording.ok_or_else(|| anyhow!("it has no recording")).or_fail("recording-gone")?;
+        let Some(speech) = &self.speech else {
+            return Ok(self.concluded(call, Conclusion::NotAnalyzed, "no-speech-server"));
+        };
+        let speakers = channels(&self.env, &call.provider).or_fail("bad-setting")?;
+        let file = self.download(&recording).await?;
+        let transcript = match speech.transcribe(file.path(), speakers).await? {
+            Heard::Words(transcript) => transcript,
+            Heard::NoSpeech => return Ok(self.concluded(call, Conclusion::NoSpeech, "no-speech")),
+            Heard::TooShort => return Ok(self.concluded(call, Conclusion::TooShort, "too-short")),
+        };
+        let model = transcript.model.clone();
+        let seconds = transcript.billed_seconds.ceil() as u64;
+        metrics::counter!("tapedeck_speech_billed_seconds_total", "model" => model).increment(seconds);
+        outcome.writes.push(Write::Transcript(call.id, transcript));
+        Ok(outcome)
+    }
+}
+
+/// Who is on channel 0 and 1: `CHANNELS_CLOUDTALK=caller,agent`.
+fn channels(env: &Env, provider: &ProviderId) -> Result<[Speaker; 2], EnvError> {
+    let name = format!("CHANNELS_{}", provider.as_str().to_ascii_uppercase());
+    let given = env.list(&name);
+    match given.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        [] => Ok(CHANNELS),
+        ["caller", "agent"] => Ok([Speaker::Caller, Speaker::Agent]),
+        ["agent", "caller"] => Ok([Speaker::Agent, Speaker::Caller]),
+        _ => Err(EnvError::Invalid { name, why: "expected caller,agent or agent,caller".into() }),
+    }
+}

@@ -1,0 +1,229 @@
+//! The transcribe step against the sandbox's speech server.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use sandbox::{
+    Fault, Sandbox, Vendor,
+    samples::{self, Sample},
+};
+use shared::{
+    domain::{
+        Call, Conclusion, Delivery, Milestone, NewJob, Outcome, Recording, Report, SinkId, Speaker, Step, StepError,
+        Transcript, Verdict, Wake, Write,
+    },
+    service::{App, Role},
+    sinks::{Sink, Sinks},
+    testing::{Scratch, Shape},
+};
+use workers::{step::Run, steps::transcribe::Transcribe};
+
+use crate::given::{self, Given};
+
+/// A sink that wants to hear of finished calls only.
+struct Crm;
+
+#[async_trait]
+impl Sink for Crm {
+    fn id(&self) -> SinkId {
+        SinkId::new("crm")
+    }
+
+    fn wants(&self, milestone: Milestone, call: &Call) -> bool {
+        milestone == Milestone::Analyzed && call.conclusion.is_some()
+    }
+
+    async fn deliver(&self, _: &Report) -> Result<Vec<Delivery>, StepError> {
+        Ok(Vec::new())
+    }
+
+    async fn check(&self) -> anyhow::Result<String> {
+        Ok(String::new())
+    }
+}
+
+struct World {
+    _scratch: Scratch,
+    sandbox: Sandbox,
+    app: App,
+}
+
+impl World {
+    async fn new(settings: &[(&str, &str)]) -> Self {
+        let scratch = Scratch::new(Shape::Embedded).await;
+        let sandbox = Sandbox::start("127.0.0.1:0".parse().unwrap()).await.unwrap();
+        let url = sandbox.base_urls().openai;
+        let env = scratch.env().with([("OPENAI_BASE_URL", url.as_str()), ("OPENAI_API_KEY", "sk-test")]);
+        let mut app = App::open("test", env.with(settings.iter().copied()), Role::Whole).await.unwrap();
+        app.sinks = Sinks::new(vec![Arc::new(Crm)]);
+        Self { _scratch: scratch, sandbox, app }
+    }
+
+    /// A call whose recording is this file; `None` stores no file.
+    async fn call(&self, wav: Option<&[u8]>, transcript: Option<Transcript>) -> Call {
+        let key = "recordings/cloudtalk/2026/11/call.wav";
+        if let Some(wav) = wav {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), wav).unwrap();
+            self.app.recordings.put(key, file.path(), "audio/wav").await.unwrap();
+        }
+        let recording = Recording {
+            object_key: key.into(),
+            size_bytes: 1,
+            sha256: "0".repeat(64),
+            duration_seconds: 30.0,
+            channels: 2,
+            sample_rate: 8000,
+            format: "wav".into(),
+            stored_at: "2026-11-20T09:00:00Z".parse().unwrap(),
+        };
+        given::call(&self.app, Given { recording: Some(recording), transcript, ..Given::default() }).await
+    }
+
+    async fn run(&self, call: &Call) -> Result<Outcome, StepError> {
+        let job = given::job(&NewJob::step(Step::Transcribe, call.id, Wake::No));
+        Transcribe::new(&self.app).unwrap().run(&job).await
+    }
+
+    fn bought(&self) -> usize {
+        self.sandbox.asked(Vendor::Openai, "transcriptions").len()
+    }
+}
+
+fn sample() -> &'static Sample {
+    samples::named("billing").unwrap()
+}
+
+fn transcript(outcome: &Outcome) -> Option<&Transcript> {
+    outcome.writes.iter().find_map(|write| match write {
+        Write::Transcript(_, transcript) => Some(transcript),
+        _ => None,
+    })
+}
+
+fn conclusion(outcome: &Outcome) -> Option<Conclusion> {
+    outcome.writes.iter().find_map(|write| match write {
+        Write::Conclusion(_, conclusion) => Some(*conclusion),
+        _ => None,
+    })
+}
+
+fn analyze_is_next(call: &Call, outcome: &Outcome) -> bool {
+    outcome.next == [NewJob::step(Step::Analyze, call.id, Wake::No)]
+}
+
+/// Our work on the call is finished with this, and the sink hears of it.
+fn assert_concluded(call: &Call, outcome: &Outcome, expected: Conclusion, reason: &str) {
+    assert_eq!((conclusion(outcome), outcome.skipped.as_deref()), (Some(expected), Some(reason)));
+    assert_eq!(outcome.next, [NewJob::sync(call.id, SinkId::new("crm"))]);
+    assert!(transcript(outcome).is_none());
+}
+
+#[tokio::test]
+async fn every_sample_call_becomes_its_turns() {
+    let world = World::new(&[]).await;
+    for sample in samples::all() {
+        let call = world.call(Some(&sample.wav), None).await;
+        let outcome = world.run(&call).await.unwrap();
+        assert!(analyze_is_next(&call, &outcome));
+        let transcript = transcript(&outcome).unwrap();
+        assert_eq!(transcript.turns.len(), sample.turns.len(), "{}", sample.name);
+        for (heard, said) in transcript.turns.iter().zip(&sample.turns) {
+            let speaker = [Speaker::Caller, Speaker::Agent][said.channel];
+            assert_eq!((heard.text.as_str(), heard.speaker), (said.text.as_str(), speaker));
+            let off = (heard.start - said.start).abs().max((heard.end - said.end).abs());
+            assert!(off < 0.15, "{off:.2} s off: {heard:?}");
+        }
+        assert!(transcript.timed && transcript.cost.is_some_and(|cost| cost > 0.0));
+        assert!(transcript.billed_seconds < sample.duration * 1.3, "silence is not paid for");
+    }
+    assert_eq!(world.bought(), 2 * samples::all().len(), "one request for each side");
+}
+
+#[tokio::test]
+async fn a_mono_recording_has_the_same_words_without_speakers() {
+    let world = World::new(&[]).await;
+    let call = world.call(Some(&sample().mono_wav()), None).await;
+    let outcome = world.run(&call).await.unwrap();
+    let transcript = transcript(&outcome).unwrap();
+    assert!(transcript.turns.iter().all(|turn| turn.speaker == Speaker::Unknown));
+    let heard: Vec<_> = transcript.turns.iter().flat_map(|turn| turn.text.split_whitespace()).collect();
+    let said: Vec<_> = sample().turns.iter().flat_map(|turn| turn.text.split_whitespace()).collect();
+    assert_eq!(heard, said);
+}
+
+#[tokio::test]
+async fn a_model_without_times_gives_the_same_turns() {
+    let world = World::new(&[("TRANSCRIBE_MODEL", "gpt-transcribe")]).await;
+    let call = world.call(Some(&sample().wav), None).await;
+    let outcome = world.run(&call).await.unwrap();
+    let transcript = transcript(&outcome).unwrap();
+    let heard: Vec<_> = transcript.turns.iter().map(|turn| turn.text.as_str()).collect();
+    let said: Vec<_> = sample().turns.iter().map(|turn| turn.text.as_str()).collect();
+    assert_eq!(heard, said);
+}
+
+#[tokio::test]
+async fn channels_are_labelled_as_the_setting_says() {
+    let world = World::new(&[("CHANNELS_CLOUDTALK", "agent,caller")]).await;
+    let call = world.call(Some(&sample().wav), None).await;
+    let outcome = world.run(&call).await.unwrap();
+    let expected = [Speaker::Agent, Speaker::Caller][sample().turns[0].channel];
+    assert_eq!(transcript(&outcome).unwrap().turns[0].speaker, expected);
+}
+
+#[tokio::test]
+async fn a_call_with_a_transcript_is_not_bought_again() {
+    let world = World::new(&[]).await;
+    let call = world.call(Some(&sample().wav), Some(Transcript::default())).await;
+    let outcome = world.run(&call).await.unwrap();
+    assert!(analyze_is_next(&call, &outcome) && outcome.writes.is_empty());
+    assert_eq!(world.bought(), 0);
+}
+
+#[tokio::test]
+async fn calls_without_words_are_concluded_and_cost_nothing() {
+    let world = World::new(&[]).await;
+    let silent = world.call(Some(&samples::wav(vec![0; 80_000])), None).await;
+    assert_concluded(&silent, &world.run(&silent).await.unwrap(), Conclusion::NoSpeech, "no-speech");
+    let [_, agent] = sample().channels();
+    let hello = samples::wav(agent[..12_000].iter().copied().chain([0; 16_000]));
+    let short = world.call(Some(&hello), None).await;
+    assert_concluded(&short, &world.run(&short).await.unwrap(), Conclusion::TooShort, "too-short");
+    assert_eq!(world.bought(), 0);
+}
+
+#[tokio::test]
+async fn without_a_speech_server_calls_are_concluded_without_words() {
+    let world = World::new(&[("OPENAI_BASE_URL", ""), ("OPENAI_API_KEY", "")]).await;
+    let call = world.call(Some(&sample().wav), None).await;
+    assert_concluded(&call, &world.run(&call).await.unwrap(), Conclusion::NotAnalyzed, "no-speech-server");
+}
+
+#[tokio::test]
+async fn a_limited_server_is_left_alone_for_as_long_as_it_says() {
+    let world = World::new(&[]).await;
+    world.sandbox.fault(Fault::status(Vendor::Openai, 429).retry_after(37));
+    let call = world.call(Some(&sample().wav), None).await;
+    let error = world.run(&call).await.unwrap_err();
+    let Verdict::Snooze { after } = error.verdict else { panic!("{error:?}") };
+    assert!((30..=37).contains(&after.as_secs()), "{after:?}");
+    assert!(after <= Duration::from_secs(37) && !format!("{error:?}").contains("invoice"));
+}
+
+#[tokio::test]
+async fn a_broken_server_is_tried_again() {
+    let world = World::new(&[]).await;
+    world.sandbox.fault(Fault::status(Vendor::Openai, 502).body("<h1>Bad Gateway</h1>".into()));
+    let call = world.call(Some(&sample().wav), None).await;
+    let error = world.run(&call).await.unwrap_err();
+    assert_eq!((error.verdict, error.reason.as_ref()), (Verdict::Retry { after: None }, "vendor-broken"));
+}
+
+#[tokio::test]
+async fn a_recording_that_vanished_needs_a_person() {
+    let world = World::new(&[]).await;
+    let call = world.call(None, None).await;
+    let error = world.run(&call).await.unwrap_err();
+    assert_eq!((error.verdict, error.reason.as_ref()), (Verdict::Fail, "recording-gone"));
+}
