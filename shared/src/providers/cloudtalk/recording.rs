@@ -63,11 +63,11 @@ impl Opening {
         let id = call.facts.provider_call_id.as_deref();
         let api = self.credentials.as_ref().zip(id);
         let link = match &call.facts.recording_url {
-            Some(url) => self.from_link(url).await,
+            Some(url) => self.open_link(url).await,
             None => Err(Failed { error: self.no_way(call), ask_api: true }),
         };
         match (link, api) {
-            (Err(Failed { ask_api: true, .. }), Some((credentials, id))) => self.from_api(credentials, id).await,
+            (Err(Failed { ask_api: true, .. }), Some((credentials, id))) => self.open_by_id(credentials, id).await,
             (link, _) => link.map_err(|failed| failed.error),
         }
     }
@@ -82,7 +82,7 @@ impl Opening {
         Ok("API credentials accepted".to_owned())
     }
 
-    async fn from_link(&self, url: &str) -> Result<Download, Failed> {
+    async fn open_link(&self, url: &str) -> Result<Download, Failed> {
         let download = self.guard.get(url, HeaderMap::new()).await?;
         if download.content_type.as_deref().is_some_and(is_page) {
             let error = StepError::retry("not-audio", anyhow!("{NAME} answered the recording's link with a page"));
@@ -91,7 +91,7 @@ impl Opening {
         Ok(download)
     }
 
-    async fn from_api(&self, credentials: &Credentials, id: &str) -> Result<Download, RecordingError> {
+    async fn open_by_id(&self, credentials: &Credentials, id: &str) -> Result<Download, RecordingError> {
         let url = format!("{}/calls/recording/{id}.json", self.base);
         // Some requests without `application/json` in `Accept` are answered with 404 or 406.
         let request = credentials.sign(self.api.http().get(url)).header(ACCEPT, "application/json, */*");

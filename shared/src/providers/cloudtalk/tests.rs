@@ -185,3 +185,18 @@ fn the_same_content_is_the_same_event_and_other_content_another() {
     assert_ne!(key("/call-ended", TEXT), key("/call-ended", &TEXT.replace("143", "144")));
     assert!(key("/call-ended", TEXT).starts_with("call-ended:778812:"));
 }
+
+proptest::proptest! {
+    /// Customers type anything into a workflow's values; and what is read must not depend on when it is read.
+    #[test]
+    fn anything_in_any_field_is_read_the_same_way_twice(value in ".{0,40}", number in proptest::num::f64::ANY) {
+        let body = serde_json::json!({
+            "call_id": value, "Call duration": value, "started_at": value, "recording_url": value, "direction": value,
+            "data": {"phone": value, "status": value, "talking_time": number, "ended_at": number, "recording": {"url": value}},
+        });
+        let body = body.to_string();
+        let read = || Fields::parse(body.as_bytes()).map(|fields| payload::facts(&fields, &payload::kind(&fields, "call-ended")));
+        proptest::prop_assert_eq!(read(), read());
+        proptest::prop_assert!(read().is_ok_and(|facts| facts.duration_seconds.is_none_or(|s| s.is_finite() && s >= 0.0)));
+    }
+}
