@@ -92,3 +92,42 @@ fn too_large(max: usize) -> Problem {
 fn too_slow() -> Problem {
     Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")
 }
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use axum::response::IntoResponse;
+    use futures::stream;
+
+    use super::*;
+
+    async fn status(room: &Room, body: Body) -> StatusCode {
+        match room.read(&HeaderMap::new(), body, 1000).await {
+            Ok(received) => panic!("{} bytes were taken", received.bytes.len()),
+            Err(problem) => problem.into_response().status(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sender_that_stalls_or_drips_is_told_that_it_is_too_slow() {
+        let room = Room::new();
+        let stalled = stream::pending::<Result<&str, Infallible>>();
+        assert_eq!(status(&room, Body::from_stream(stalled)).await, StatusCode::REQUEST_TIMEOUT);
+        let dripping = stream::unfold((), |()| async {
+            tokio::time::sleep(IDLE - Duration::from_secs(1)).await;
+            Some((Ok::<_, Infallible>("."), ()))
+        });
+        assert_eq!(status(&room, Body::from_stream(dripping)).await, StatusCode::REQUEST_TIMEOUT);
+    }
+
+    #[tokio::test]
+    async fn bodies_take_only_the_memory_that_there_is() {
+        let room = Room(Arc::new(Semaphore::new(150)));
+        let body = || Body::from(vec![b'x'; 100]);
+        let held = room.read(&HeaderMap::new(), body(), 1000).await;
+        assert_eq!(status(&room, body()).await, StatusCode::SERVICE_UNAVAILABLE);
+        drop(held);
+        assert!(room.read(&HeaderMap::new(), body(), 1000).await.is_ok());
+    }
+}

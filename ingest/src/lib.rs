@@ -1,19 +1,16 @@
 //! Webhooks in: verify, record, announce, answer. Small, fast, nothing else.
 //!
 //! - [`webhook`]: one request, from its raw bytes to its answer; [`body`] reads within bounds.
-//! - [`recorder`]: writes what waits at the same moment in one commit; [`announcer`] wakes the workers afterwards.
+//! - [`recorder`]: writes what waits at the same moment in one commit.
 //! - [`recording`]: the lasting link to a call's audio, with [`range`] requests.
 //!
 //! A new provider brings its own routes; nothing is added here.
 
-mod announcer;
 mod body;
 mod range;
 mod recorder;
 mod recording;
 mod webhook;
-
-use std::time::Duration;
 
 use axum::{Router, routing::get};
 use shared::service::{
@@ -22,13 +19,10 @@ use shared::service::{
     problem,
 };
 use tokio::net::TcpListener;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{announcer::Announcer, body::Room, recorder::Recorder};
-
-/// What was accepted is written within this time after the last answer.
-const WRITE_OUT: Duration = Duration::from_secs(10);
+use crate::{body::Room, recorder::Recorder};
 
 /// Listens on `PORT` and serves until `stop` is cancelled.
 ///
@@ -42,22 +36,16 @@ pub async fn run(app: App, stop: CancellationToken) -> anyhow::Result<()> {
 
 /// Serves on a listener until `stop` is cancelled, then answers what is under way.
 pub async fn serve(app: App, listener: TcpListener, stop: CancellationToken) {
-    let tasks = TaskTracker::new();
     if let Ok(address) = listener.local_addr() {
         let providers: Vec<_> = app.providers.iter().map(|p| p.id().to_string()).collect();
         tracing::info!(%address, providers = providers.join(","), "taking webhooks");
     }
-    listen::serve(listener, router(&app, &tasks, stop.clone()), stop).await;
-    tasks.close();
-    if tokio::time::timeout(WRITE_OUT, tasks.wait()).await.is_err() {
-        tracing::warn!("some wake-ups were not published; the dispatcher will");
-    }
+    listen::serve(listener, router(&app, stop.clone()), stop).await;
 }
 
-/// Every route of the public listener. Its background tasks end once the router and its clones are dropped.
-pub fn router(app: &App, tasks: &TaskTracker, stop: CancellationToken) -> Router {
-    let announcer = Announcer::start(app.queue.clone(), tasks);
-    let recorder = Recorder::start(app.db.clone(), app.clock.clone(), announcer, tasks);
+/// Every route of the public listener.
+pub fn router(app: &App, stop: CancellationToken) -> Router {
+    let recorder = Recorder::start(app);
     let room = Room::new();
     let mut router = Router::new();
     for provider in app.providers.iter() {

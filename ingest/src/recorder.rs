@@ -1,42 +1,33 @@
 //! Group commit: webhooks that wait at the same moment are written in one transaction, and each is answered once it is
-//! committed.
+//! committed. Then, in the background, the workers are told.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use chrono::TimeDelta;
 use shared::{
+    batch::Batcher,
     clock::Clock,
     db::{
         Db,
         events::{self, Incoming, Recorded},
     },
     domain::{EventId, NewEvent, NewJob},
-    queue::Wakeup,
+    publisher::{self, Publisher},
+    service::App,
 };
-use tokio::{
-    sync::{Mutex, OwnedSemaphorePermit, mpsc, oneshot},
-    time::timeout,
-};
-use tokio_util::task::TaskTracker;
-
-use crate::announcer::Announcer;
+use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
 /// Most events in one commit.
 const BATCH: usize = 256;
-/// Events that wait to be written; more are told to come back.
-const WAITING: usize = 4096;
-/// While one writer commits, the other's batch fills.
-const WRITERS: usize = 2;
+/// While one commit is under way, the next batch fills.
+const AT_ONCE: usize = 2;
 /// A commit may take this long.
 const COMMIT: Duration = Duration::from_secs(8);
 /// An answer may wait this long.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// When the dispatcher takes over publishing: late enough that the announcer has usually done it.
-const HAND_OVER: TimeDelta = TimeDelta::seconds(10);
 
-/// Takes events to be recorded.
+/// Records events. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct Recorder(mpsc::Sender<Waiting>);
+pub(crate) struct Recorder(Batcher<Waiting, Written>);
 
 /// Why an event was not recorded. Not even that is certain when the connection broke: recording it again is safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -52,22 +43,27 @@ pub(crate) enum RecordError {
     Unstorable,
 }
 
+type Written = Result<Recorded, RecordError>;
+
 struct Waiting {
     incoming: Incoming,
-    answer: oneshot::Sender<Result<Recorded, RecordError>>,
     /// Held until the event is written.
     _room: OwnedSemaphorePermit,
 }
 
 impl Recorder {
-    pub(crate) fn start(db: Db, clock: Clock, announcer: Announcer, tasks: &TaskTracker) -> Self {
-        let (sender, receiver) = mpsc::channel(WAITING);
-        let receiver = Arc::new(Mutex::new(receiver));
-        for _ in 0..WRITERS {
-            let writer = Writer { db: db.clone(), clock: clock.clone(), announcer: announcer.clone() };
-            tasks.spawn(writer.run(receiver.clone()));
-        }
-        Self(sender)
+    /// Starts the tasks; they end when the last recorder is dropped.
+    pub(crate) fn start(app: &App) -> Self {
+        let writer = Writer {
+            db: app.db.clone(),
+            clock: app.clock.clone(),
+            publisher: Publisher::start(app.queue.clone(), app.db.clone()),
+        };
+        let writer = std::sync::Arc::new(writer);
+        Self(Batcher::start(BATCH, AT_ONCE, move |batch| {
+            let writer = writer.clone();
+            async move { writer.write(batch).await }
+        }))
     }
 
     /// Returns once the event is committed.
@@ -78,12 +74,12 @@ impl Recorder {
         room: OwnedSemaphorePermit,
     ) -> Result<(EventId, Recorded), RecordError> {
         let id = EventId::new();
-        let (answer, answered) = oneshot::channel();
         let incoming = Incoming { id, event, traceparent: Some(traceparent) };
-        self.0.try_send(Waiting { incoming, answer, _room: room }).map_err(|_| RecordError::Full)?;
-        match timeout(PATIENCE, answered).await {
-            Ok(Ok(recorded)) => Ok((id, recorded?)),
-            Ok(Err(_)) | Err(_) => Err(RecordError::Away),
+        let waiting = Waiting { incoming, _room: room };
+        let written = self.0.try_submit(waiting).map_err(|_| RecordError::Full)?;
+        match timeout(PATIENCE, written).await {
+            Ok(Some(recorded)) => Ok((id, recorded?)),
+            Ok(None) | Err(_) => Err(RecordError::Away),
         }
     }
 }
@@ -91,54 +87,47 @@ impl Recorder {
 struct Writer {
     db: Db,
     clock: Clock,
-    announcer: Announcer,
+    publisher: Publisher,
 }
 
 impl Writer {
-    async fn run(self, receiver: Arc<Mutex<mpsc::Receiver<Waiting>>>) {
-        loop {
-            let mut batch = Vec::with_capacity(BATCH);
-            if receiver.lock().await.recv_many(&mut batch, BATCH).await == 0 {
-                return;
-            }
-            self.write(batch).await;
-        }
-    }
-
-    async fn write(&self, mut batch: Vec<Waiting>) {
+    /// What became of each, in order.
+    async fn write(&self, batch: Vec<Waiting>) -> Vec<Written> {
         metrics::histogram!("tapedeck_ingest_commit_batch_size").record(batch.len() as f64);
-        // In one order everywhere, so that two writers cannot wait for each other.
-        batch.sort_by(|a, b| key(a).cmp(&key(b)));
-        let (incoming, rest): (Vec<_>, Vec<_>) = batch.into_iter().map(|w| (w.incoming, (w.answer, w._room))).unzip();
-        let outcomes = match self.commit(&incoming).await {
+        // In one order everywhere, so that two transactions cannot wait for each other.
+        let mut batch: Vec<_> = batch.into_iter().enumerate().collect();
+        batch.sort_by(|(_, a), (_, b)| key(&a.incoming).cmp(&key(&b.incoming)));
+        let (order, incoming): (Vec<_>, Vec<_>) = batch.into_iter().map(|(at, w)| (at, w.incoming)).unzip();
+        let written = match self.commit(&incoming).await {
             Ok(recorded) => recorded.into_iter().map(Ok).collect(),
             Err(RecordError::Unstorable) if incoming.len() > 1 => self.singly(&incoming).await,
             Err(error) => vec![Err(error); incoming.len()],
         };
-        for ((incoming, (answer, _room)), outcome) in incoming.into_iter().zip(rest).zip(outcomes) {
-            if outcome == Ok(Recorded::New) {
+        for (incoming, written) in incoming.into_iter().zip(&written) {
+            if *written == Ok(Recorded::New) {
                 let job = NewJob::intake(incoming.id);
                 let queue = job.queue();
-                self.announcer.announce(Wakeup { job: job.id, queue, traceparent: incoming.traceparent });
+                self.publisher.publish(job.id, queue, incoming.traceparent);
             }
-            // Whoever waited may have hung up.
-            let _ = answer.send(outcome);
         }
+        let mut written: Vec<_> = order.into_iter().zip(written).collect();
+        written.sort_by_key(|(at, _)| *at);
+        written.into_iter().map(|(_, written)| written).collect()
     }
 
     /// One event that the database refuses must not fail its neighbours.
-    async fn singly(&self, batch: &[Incoming]) -> Vec<Result<Recorded, RecordError>> {
-        let mut outcomes = Vec::with_capacity(batch.len());
+    async fn singly(&self, batch: &[Incoming]) -> Vec<Written> {
+        let mut written = Vec::with_capacity(batch.len());
         for incoming in batch {
             let recorded = self.commit(std::slice::from_ref(incoming)).await;
-            outcomes.push(recorded.map(|one| one.first().copied().unwrap_or(Recorded::Duplicate)));
+            written.push(recorded.map(|one| one.first().copied().unwrap_or(Recorded::Duplicate)));
         }
-        outcomes
+        written
     }
 
     async fn commit(&self, batch: &[Incoming]) -> Result<Vec<Recorded>, RecordError> {
         let now = self.clock.now();
-        match timeout(COMMIT, events::record(&self.db, batch, now, now + HAND_OVER)).await {
+        match timeout(COMMIT, events::record(&self.db, batch, now, now + publisher::GRACE)).await {
             Ok(Ok(recorded)) => Ok(recorded),
             Ok(Err(error)) => {
                 tracing::warn!(%error, events = batch.len(), "events could not be recorded");
@@ -152,8 +141,8 @@ impl Writer {
     }
 }
 
-fn key(waiting: &Waiting) -> (&str, &str, &str) {
-    let event = &waiting.incoming.event;
+fn key(incoming: &Incoming) -> (&str, &str, &str) {
+    let event = &incoming.event;
     (event.provider.as_str(), &event.account, &event.dedupe_key)
 }
 
@@ -163,5 +152,45 @@ fn refuses(error: &sqlx::Error) -> bool {
         sqlx::Error::Database(error) => error.code().is_some_and(|code| code.len() == 5 && code.starts_with("22")),
         sqlx::Error::Encode(_) => true,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use futures::future::join_all;
+    use shared::{
+        domain::{EventKind, ProviderId},
+        queue::memory::MemoryQueue,
+        testing::{Scratch, Shape},
+    };
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    fn event(dedupe_key: String) -> NewEvent {
+        let (provider, account) = (ProviderId::new("cloudtalk"), "default".to_owned());
+        NewEvent { provider, account, kind: EventKind::CallEnded, dedupe_key, body: Vec::new() }
+    }
+
+    #[tokio::test]
+    async fn an_event_that_the_database_refuses_fails_alone() {
+        let scratch = Scratch::new(Shape::Production).await;
+        let db = scratch.db().await;
+        let publisher = Publisher::start(Arc::new(MemoryQueue::default()), db.clone());
+        let writer = Writer { db, clock: Clock::system(), publisher };
+        let room = Arc::new(Semaphore::new(100));
+        // Out of order, so that answers which are not put back into order are noticed.
+        let keys = ["c", "with\0nul", "a", "b", "a"];
+        let batch = join_all(keys.map(|key| async {
+            let incoming = Incoming { id: EventId::new(), event: event(key.to_owned()), traceparent: None };
+            let room = room.clone().acquire_owned().await.expect("an open semaphore");
+            Waiting { incoming, _room: room }
+        }));
+        let written = writer.write(batch.await).await;
+        let (new, unstorable) = (Ok(Recorded::New), Err(RecordError::Unstorable));
+        assert_eq!(written, [new, unstorable, new, new, Ok(Recorded::Duplicate)]);
+        assert_eq!(room.available_permits(), 100);
     }
 }

@@ -59,14 +59,7 @@ impl Endpoint {
     async fn handle(&self, request: Request) -> Response {
         let began = Instant::now();
         let provider = self.provider.id().to_string();
-        let span = tracing::info_span!(
-            "webhook",
-            provider,
-            route = self.route.hint,
-            kind = Empty,
-            event_id = Empty,
-            trace_id = Empty
-        );
+        let span = tracing::info_span!("webhook", provider, route = self.route.hint, kind = Empty, trace_id = Empty);
         let Answer { answer, kind, response } = self.receive(request).instrument(span).await;
         metrics::histogram!("tapedeck_webhook_duration_seconds", "provider" => provider.clone())
             .record(began.elapsed().as_secs_f64());
@@ -96,7 +89,7 @@ impl Endpoint {
         Span::current().record("kind", event.kind.as_str());
         match self.recorder.record(event, traceparent, received.into_room()).await {
             Ok((id, Recorded::New)) => {
-                tracing::info!(event_id = %id, "event accepted");
+                tracing::info!(event.id = %id, "event accepted");
                 accepted(kind, json!({"status": "accepted", "event_id": id}), "accepted")
             }
             Ok((_, Recorded::Duplicate)) => {

@@ -39,6 +39,7 @@ pub enum Needs {
 
 /// The three routes. Not ready any more once `stop` is cancelled.
 pub fn router(app: &App, needs: Needs, stop: CancellationToken) -> Router {
+    metrics::install();
     let ops = Arc::new(Ops { app: app.clone(), needs, stop, pinged: Mutex::new(None) });
     Router::new()
         .route("/livez", get(livez))

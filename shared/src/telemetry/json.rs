@@ -1,5 +1,5 @@
 //! One flat JSON object per log line: the fields of the event and of the spans around it lie side by side, so that
-//! `call_id` or `trace_id` is always found in the same place.
+//! `call.id` or `trace_id` is always found in the same place.
 
 use std::fmt::Result;
 
