@@ -81,12 +81,12 @@ impl Speech {
     }
 
     /// Transcribes a file. `speakers` says who is on channel 0 and 1 of a recording that keeps its sides apart; with one
-    /// voice for both it cannot be told. Pieces are written to the system's directory for temporary files.
+    /// voice for both it cannot be told. `spool` is a directory for the pieces, which go away with the try.
     ///
     /// # Errors
     /// Snooze when the server limits us or has no credit left; retry when it is broken; fail when it refuses, or the file
     /// is not audio. A server that fails after some pieces were paid for is given a few minutes to recover.
-    pub async fn transcribe(&self, recording: &Path, speakers: [Speaker; 2]) -> Result<Heard, StepError> {
+    pub async fn transcribe(&self, recording: &Path, spool: &Path, speakers: [Speaker; 2]) -> Result<Heard, StepError> {
         let path = recording.to_owned();
         let survey = blocking(move || audio::survey(&path)).await?;
         match survey.speech_seconds() {
@@ -95,7 +95,7 @@ impl Speech {
             _ => {}
         }
         let bought = loop {
-            match self.buy(recording, &survey).await {
+            match self.buy(recording, spool, &survey).await {
                 Ok(bought) => break bought,
                 // The server gives less than was asked for: other pieces suit that.
                 Err(Trouble::Downgraded) => {}
@@ -140,11 +140,11 @@ impl Speech {
         Ok(format!("{name} is there{}", last_day.unwrap_or_default()))
     }
 
-    async fn buy(&self, recording: &Path, survey: &Survey) -> Result<Vec<Bought>, Trouble> {
+    async fn buy(&self, recording: &Path, spool: &Path, survey: &Survey) -> Result<Vec<Bought>, Trouble> {
         let grain = self.format().grain();
         let known = known::model(&self.settings.model);
         let pieces = audio::cut(survey, grain, Limits { seconds: known.seconds, bytes: known.bytes });
-        let dir = tempfile::tempdir().map_err(|e| Trouble::Step(StepError::retry("no-space", e)))?;
+        let dir = tempfile::tempdir_in(spool).map_err(|e| Trouble::Step(StepError::retry("no-space", e)))?;
         let (from, to) = (recording.to_owned(), dir.path().to_owned());
         let files: Vec<(Piece, PathBuf)> = blocking(move || {
             let files = audio::write_pieces(&from, &pieces, &to)?;

@@ -75,8 +75,15 @@ impl Server {
     }
 
     async fn hear(&self, settings: &[(&str, &str)], recording: &NamedTempFile) -> Result<Heard, StepError> {
-        self.speech(settings).transcribe(recording.path(), SPEAKERS).await
+        heard(&self.speech(settings), recording).await
     }
+}
+
+async fn heard(speech: &Speech, recording: &NamedTempFile) -> Result<Heard, StepError> {
+    let spool = tempfile::tempdir().unwrap();
+    let heard = speech.transcribe(recording.path(), spool.path(), SPEAKERS).await;
+    assert_eq!(std::fs::read_dir(spool.path()).unwrap().count(), 0, "nothing is left behind");
+    heard
 }
 
 async fn receive(
@@ -188,11 +195,11 @@ async fn a_server_that_gives_no_times_is_asked_for_text_from_then_on() {
     .await;
     let speech = server.speech(&[("TRANSCRIBE_MODEL", "own-model")]);
     let recording = call();
-    let transcript = words(speech.transcribe(recording.path(), SPEAKERS).await.unwrap());
+    let transcript = words(heard(&speech, &recording).await.unwrap());
     assert_eq!(transcript.turns.len(), 3);
     assert_eq!(transcript.cost, None, "its price is not known");
     let before = server.asked().len();
-    speech.transcribe(recording.path(), SPEAKERS).await.unwrap();
+    heard(&speech, &recording).await.unwrap();
     assert!(server.asked()[before..].iter().all(|asked| asked.field("response_format") == Some("json")));
 }
 

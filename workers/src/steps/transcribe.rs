@@ -1,6 +1,6 @@
 //! transcribe: a stored recording to speaker-labelled turns.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::anyhow;
 use async_trait::async_trait;
@@ -32,11 +32,14 @@ pub struct Transcribe {
     env: Env,
     recordings: SharedRecordings,
     sinks: Sinks,
+    /// The recording and its pieces lie here meanwhile.
+    spool: PathBuf,
     speech: Option<Speech>,
 }
 
 impl Transcribe {
-    /// Takes what it needs. Without a configured speech server every call is concluded as not analyzed.
+    /// Takes what it needs. `TAPEDECK_SPOOL` is as for fetch. Without a configured speech server every call is concluded
+    /// as not analyzed.
     ///
     /// # Errors
     /// When a setting cannot be used.
@@ -51,12 +54,14 @@ impl Transcribe {
             channels(&app.env, &provider.id())?;
         }
         let App { db, env, recordings, sinks, .. } = app.clone();
-        Ok(Self { db, env, recordings, sinks, speech })
+        let spool = env.var("TAPEDECK_SPOOL").map_or_else(std::env::temp_dir, PathBuf::from);
+        std::fs::create_dir_all(&spool).map_err(|e| anyhow!("TAPEDECK_SPOOL cannot be used: {e}"))?;
+        Ok(Self { db, env, recordings, sinks, spool, speech })
     }
 
     /// Streams the object into a file of its own, gone when dropped.
     async fn download(&self, recording: &Recording) -> Result<NamedTempFile, StepError> {
-        let file = NamedTempFile::new().or_retry("no-space")?;
+        let file = NamedTempFile::new_in(&self.spool).or_retry("no-space")?;
         let handle = file.reopen().or_retry("no-space")?;
         let mut bytes = match self.recordings.get(&recording.object_key, None).await {
             Ok(bytes) => bytes,
@@ -114,7 +119,7 @@ impl Run for Transcribe {
         };
         let speakers = channels(&self.env, &call.provider).or_fail("bad-setting")?;
         let file = self.download(&recording).await?;
-        let transcript = match speech.transcribe(file.path(), speakers).await? {
+        let transcript = match speech.transcribe(file.path(), &self.spool, speakers).await? {
             Heard::Words(transcript) => transcript,
             Heard::NoSpeech => return Ok(self.concluded(call, Conclusion::NoSpeech, "no-speech")),
             Heard::TooShort => return Ok(self.concluded(call, Conclusion::TooShort, "too-short")),
