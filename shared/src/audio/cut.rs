@@ -17,9 +17,9 @@ const FULL: f64 = 0.75;
 /// The longest piece of [`Grain::Turn`].
 const TURN: f64 = 60.0;
 /// The other voice takes over when it speaks this long, seconds. Less is a "mhm".
-const TAKES_OVER: f64 = 1.0;
+const TAKES_OVER: f64 = 0.6;
 /// A voice that pauses longer begins a new turn.
-const TURN_PAUSE: f64 = 2.0;
+const TURN_PAUSE: f64 = 1.5;
 
 /// How finely to cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

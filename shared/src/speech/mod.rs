@@ -162,7 +162,7 @@ impl Speech {
             turns: turns::merged(bought, speaker),
             language: bought.iter().find_map(|b| b.reply.language.clone()),
             model: self.settings.model.clone(),
-            timed: bought.iter().all(|b| b.reply.timed() || b.piece.stretches.len() == 1),
+            timed: bought.iter().all(turns::timed),
             billed_seconds,
             cost: price.map(|price| billed_seconds / 60.0 * price),
         }

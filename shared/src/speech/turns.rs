@@ -12,6 +12,8 @@ use crate::{
 
 /// What one known speaker says after a shorter pause than this belongs to the same turn, seconds.
 const SAME_TURN: f64 = 1.0;
+/// A piece with a longer pause than this holds more than one turn, seconds.
+const ONE_TURN: f64 = 2.0;
 /// A segment that reaches less far into a stretch's speech than this does not belong there, seconds.
 const TOUCH: f64 = 0.15;
 
@@ -46,15 +48,23 @@ pub(super) fn merged(bought: &[Bought], speaker: impl Fn(usize) -> Speaker) -> V
     merged
 }
 
+/// Whether the turns of a reply have times of their own, from the server or from where speech was heard.
+pub(super) fn timed(bought: &Bought) -> bool {
+    bought.reply.timed() || is_one_turn(&bought.piece)
+}
+
 /// A reply without times is one turn, from the piece's first to its last word; unless the piece was cut for a server that
 /// was believed to give times, and holds more than one.
 fn untimed(piece: &Piece, whole: &Segment, speaker: Speaker) -> Vec<Turn> {
-    let pauses = piece.speech.windows(2).map(|pair| pair[1].start - pair[0].end);
-    if pauses.fold(0.0, f64::max) < 2.0 {
+    if is_one_turn(piece) {
         let Span { start, end } = piece.span();
         return vec![Turn { start, end, speaker, text: whole.text.clone() }];
     }
     place(piece, whole, speaker)
+}
+
+fn is_one_turn(piece: &Piece) -> bool {
+    piece.speech.windows(2).all(|pair| pair[1].start - pair[0].end < ONE_TURN)
 }
 
 /// A segment in the recording's time. It may have run over a silence that was shortened; then it is more than one turn.
