@@ -5,7 +5,7 @@ use std::path::Path;
 use super::open::Source;
 
 /// Longer than any call; a longer duration means that the header is wrong.
-pub const LONGEST_SECONDS: f64 = 12.0 * 3600.0;
+pub const LONGEST_SECONDS: f64 = 48.0 * 3600.0;
 /// Packets within which one must decode. An MP3 that was cut out of a longer one begins with a few that cannot.
 const PATIENCE: u32 = 50;
 

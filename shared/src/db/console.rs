@@ -1,1 +1,66 @@
-//! Questions of the console.
+//! What operators ask: the list of calls, one call's way through the steps, and what failed for good.
+//!
+//! Reads only; replaying is in [`crate::replay`].
+
+mod dead;
+mod list;
+mod timeline;
+
+use chrono::{DateTime, Utc};
+pub use dead::{DeadFilter, DeadGroup, DeadJob, dead, dead_groups};
+pub use list::{CallFilter, CallLine, Cursor, calls};
+use sqlx::types::Json;
+pub use timeline::{EventLine, FailureLine, JobLine, events, jobs};
+use uuid::Uuid;
+
+use super::{Db, calls as call_rows};
+use crate::domain::{Call, CallId, ProviderId};
+
+/// The call of that name: our id, or any key of one of these providers. With no providers given, of any.
+///
+/// # Errors
+/// When the database is away.
+pub async fn find(db: &Db, providers: &[ProviderId], name: &str) -> sqlx::Result<Option<Call>> {
+    if let Ok(id) = name.parse::<CallId>()
+        && let Some(call) = call_rows::find(db, id).await?
+    {
+        return Ok(Some(call));
+    }
+    for provider in providers {
+        if let Some(call) = call_rows::find_by_key(db, provider, name).await? {
+            return Ok(Some(call));
+        }
+    }
+    let sql = "select call_id from call_keys where value = $1 limit 1";
+    let id: Option<Uuid> = on!(db, c => sqlx::query_scalar(sql).bind(name).fetch_optional(c).await)?;
+    match id {
+        Some(id) => call_rows::find(db, CallId(id)).await,
+        None => Ok(None),
+    }
+}
+
+/// What a sink holds of a call.
+#[derive(Debug, Clone)]
+pub struct DeliveryLine {
+    /// The sink.
+    pub sink: String,
+    /// The milestone.
+    pub milestone: String,
+    /// The sink's own ids.
+    pub refs: serde_json::Value,
+    /// When it was brought there.
+    pub delivered_at: DateTime<Utc>,
+}
+
+/// What all sinks hold of a call, in the order in which they got it.
+///
+/// # Errors
+/// When the database is away.
+pub async fn deliveries(db: &Db, call: CallId) -> sqlx::Result<Vec<DeliveryLine>> {
+    let sql = "select sink, milestone, refs, delivered_at from deliveries where call_id = $1
+        order by delivered_at, sink, milestone";
+    let rows: Vec<(String, String, Json<serde_json::Value>, DateTime<Utc>)> =
+        on!(db, c => sqlx::query_as(sql).bind(call.0).fetch_all(c).await)?;
+    let line = |(sink, milestone, Json(refs), delivered_at)| DeliveryLine { sink, milestone, refs, delivered_at };
+    Ok(rows.into_iter().map(line).collect())
+}

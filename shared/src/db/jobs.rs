@@ -82,6 +82,15 @@ pub async fn state(db: &Db, id: JobId) -> sqlx::Result<Option<(String, i32)>> {
     on!(db, c => sqlx::query_as(sql).bind(id.0).fetch_optional(c).await)
 }
 
+/// How many jobs wait or run; none when all work is done (or dead).
+///
+/// # Errors
+/// When the database is away.
+pub async fn unfinished(db: &Db) -> sqlx::Result<i64> {
+    let sql = "select (select count(*) from jobs where state = 'waiting') + (select count(*) from jobs where state = 'running')";
+    on!(db, c => sqlx::query_scalar(sql).fetch_one(c).await)
+}
+
 /// Which jobs a replay is about.
 #[derive(Debug, Clone)]
 pub enum Which {

@@ -51,6 +51,7 @@ on_both_databases! {
     events_with_a_common_phone_number_become_one_call,
     two_calls_that_turn_out_to_be_one_are_merged,
     the_dispatcher_sees_what_is_due_and_nothing_else,
+    noting_a_publication_late_does_not_undo_a_retry,
     stats_count_what_waits_and_what_is_dead,
 }
 
@@ -266,6 +267,22 @@ async fn the_dispatcher_sees_what_is_due_and_nothing_else(db: Db) {
     assert_eq!(taken(now()).await, [due]);
     let found: HashSet<JobId> = taken(soon).await.into_iter().collect();
     assert_eq!(found, HashSet::from([later]));
+}
+
+async fn noting_a_publication_late_does_not_undo_a_retry(db: Db) {
+    let owner = Uuid::now_v7();
+    let new = |step| NewJob::step(step, CallId::new(), Wake::No);
+    let (backlog, failed) = (new(Step::Fetch), new(Step::Analyze));
+    let mut tx = db.begin().await.unwrap();
+    let grace = now() + TimeDelta::seconds(5);
+    db::jobs::add(&mut tx, &[(backlog.clone(), None), (failed.clone(), None)], now(), grace).await.unwrap();
+    tx.commit().await.unwrap();
+    let job = claim(&db, failed.id, owner).await.unwrap();
+    assert!(end(&db, owner, ended(job, again(true))).await);
+    db::jobs::note_published(&db, &[backlog.id, failed.id]).await.unwrap();
+    let mut tx = db.begin().await.unwrap();
+    let due = db::jobs::due(&db, &mut tx, 9, grace).await.unwrap();
+    assert_eq!(due.iter().map(|d| d.id).collect::<Vec<_>>(), [failed.id]);
 }
 
 async fn stats_count_what_waits_and_what_is_dead(db: Db) {

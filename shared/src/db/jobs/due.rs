@@ -54,7 +54,7 @@ pub async fn next_due(db: &Db) -> sqlx::Result<Option<DateTime<Utc>>> {
     on!(db, c => sqlx::query_scalar(sql).fetch_optional(c).await)
 }
 
-/// Notes that messages are under way for these jobs (those that were claimed meanwhile need no note).
+/// Notes that messages are under way for these jobs, which this transaction has locked.
 ///
 /// # Errors
 /// When the database is away.
@@ -63,7 +63,7 @@ pub async fn published(tx: &mut Tx, ids: &[JobId]) -> sqlx::Result<()> {
         return Ok(());
     }
     within!(tx, c => {
-        let mut query = QueryBuilder::new("update jobs set publish_at = null where publish_at is not null and id in (");
+        let mut query = QueryBuilder::new("update jobs set publish_at = null where id in (");
         let mut list = query.separated(", ");
         for id in ids {
             list.push_bind(id.0);
@@ -73,14 +73,21 @@ pub async fn published(tx: &mut Tx, ids: &[JobId]) -> sqlx::Result<()> {
     })
 }
 
-/// [`published`], in a transaction of its own.
+/// Notes that messages are under way for jobs that were just added (their `publish_at` is later than their `due_at`). What was
+/// claimed meanwhile, and perhaps is due again at another time, is left alone.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn note_published(db: &Db, ids: &[JobId]) -> sqlx::Result<()> {
-    let mut tx = db.begin().await?;
-    published(&mut tx, ids).await?;
-    tx.commit().await
+    on!(db, c => {
+        let mut query = QueryBuilder::new("update jobs set publish_at = null where publish_at > due_at and id in (");
+        let mut list = query.separated(", ");
+        for id in ids {
+            list.push_bind(id.0);
+        }
+        query.push(")");
+        query.build().execute(c).await.map(drop)
+    })
 }
 
 /// Makes every waiting job of a queue be published again, as its messages are gone.
