@@ -14,10 +14,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    domain::{JobId, QueueName},
-    env::{Env, EnvError},
-};
+use crate::domain::{JobId, QueueName};
 
 /// How long [`Settle::requeue`] holds a message, so that it does not go round and round while our database is away.
 const REQUEUE_AFTER: Duration = Duration::from_secs(2);
@@ -139,17 +136,3 @@ pub trait Settle: Send {
 
 /// The backend in use.
 pub type SharedQueue = Arc<dyn Queue>;
-
-/// The backend that the settings name: RabbitMQ at `AMQP_URL`, where the names of all queues begin with `AMQP_PREFIX`
-/// (`tapedeck`), or else in process. `client` names this process in the broker's listings. Does not wait for the broker.
-///
-/// # Errors
-/// When `AMQP_URL` is not the URL of a broker.
-pub fn open(env: &Env, client: &str) -> Result<SharedQueue, EnvError> {
-    let Some(url) = env.secret("AMQP_URL") else { return Ok(Arc::new(memory::MemoryQueue::default())) };
-    let prefix = env.var("AMQP_PREFIX").unwrap_or("tapedeck");
-    match rabbit::RabbitQueue::connect(&url, client, prefix) {
-        Ok(queue) => Ok(Arc::new(queue)),
-        Err(error) => Err(EnvError::Invalid { name: "AMQP_URL".to_owned(), why: error.to_string() }),
-    }
-}

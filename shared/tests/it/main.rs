@@ -6,5 +6,6 @@ mod gohighlevel;
 mod guard;
 mod jobs;
 mod outside;
+mod queue;
 mod recordings;
 mod server;

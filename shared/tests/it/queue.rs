@@ -1,4 +1,5 @@
 //! The queue on a real RabbitMQ: what every backend has to do, and what only a broker can do to us.
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 mod broker;
 mod outages;

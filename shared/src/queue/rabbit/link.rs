@@ -120,20 +120,22 @@ async fn keep_up(
 async fn watch_over(live: &Live, role: &'static str) -> String {
     let mut events = std::pin::pin!(live.connection.events_listener());
     let mut checks = interval(CHECK_EVERY);
+    let status = live.connection.status();
     loop {
+        let mut why = "closed".to_owned();
         tokio::select! {
             event = events.next() => match event {
                 Some(Event::ConnectionBlocked(why)) => tracing::warn!(role, why, "the broker takes no messages"),
                 Some(Event::ConnectionUnblocked) => tracing::info!(role, "the broker takes messages again"),
-                Some(Event::Error(error)) => return error.to_string(),
+                // Mostly of one channel alone, which is its user's business.
+                Some(Event::Error(error)) => why = error.to_string(),
                 Some(_) => {}
                 None => return "the connection ended".to_owned(),
             },
             _ = checks.tick() => {}
         }
-        let status = live.connection.status();
         if !status.connected() {
-            return format!("the connection is {status:?}");
+            return why;
         }
         gauge("tapedeck_broker_connected", role, true);
         gauge("tapedeck_broker_blocked", role, status.blocked());

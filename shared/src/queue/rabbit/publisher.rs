@@ -12,7 +12,7 @@ use super::{explain, link::Link, message::Message, within};
 use crate::queue::QueueError;
 
 /// Each carries one message at a time, because with more the broker's "returned" cannot be told to belong to which.
-const CHANNELS: usize = 16;
+const CHANNELS: usize = 32;
 
 /// The pool.
 pub(super) struct Publisher {

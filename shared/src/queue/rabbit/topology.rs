@@ -6,13 +6,15 @@
 use std::{
     collections::BTreeSet,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use lapin::{
-    ErrorKind,
+    Channel, ErrorKind,
     options::QueueDeclareOptions,
     types::{AMQPValue, FieldTable, LongString},
 };
+use tokio::time::sleep;
 
 use super::{explain, link::Link, within};
 use crate::{domain::QueueName, queue::QueueError};
@@ -23,6 +25,9 @@ const DELIVERY_LIMIT: i32 = 20;
 /// Every look into a queue counts, and the dead are looked at a lot. From 4.0 a queue without a limit has one of 20. The
 /// documented "unlimited", -1, is accepted by 3.10 too, which then drops each message at the first look.
 const NO_DELIVERY_LIMIT: i32 = i32::MAX;
+/// A queue that is deleted and made again within milliseconds keeps its old consumers, and withholds its first messages
+/// from them as if they had been seen. After this long the broker has cancelled them (and they register anew).
+const BEFORE_MAKING_AGAIN: Duration = Duration::from_secs(1);
 /// AMQP's reply code for a queue that does not exist.
 const NOT_FOUND: u16 = 404;
 
@@ -30,13 +35,16 @@ const NOT_FOUND: u16 = 404;
 pub(super) struct Topology {
     link: Link,
     prefix: String,
+    seen: Mutex<BTreeSet<QueueName>>,
     created: Mutex<BTreeSet<QueueName>>,
+    /// Looking is done all the time, so its channel is kept.
+    idle: Mutex<Option<Channel>>,
 }
 
 impl Topology {
     /// Queues are named `<prefix>.<queue>`. The connection should be one that is never blocked.
     pub fn new(link: Link, prefix: String) -> Self {
-        Self { link, prefix, created: Mutex::default() }
+        Self { link, prefix, seen: Mutex::default(), created: Mutex::default(), idle: Mutex::default() }
     }
 
     /// The name on the broker.
@@ -56,30 +64,41 @@ impl Topology {
             self.declare(&dead, quorum([("x-delivery-limit", NO_DELIVERY_LIMIT.into())])).await?;
         }
         if self.depth(&name).await?.is_none() {
+            if lock(&self.seen).contains(queue) {
+                sleep(BEFORE_MAKING_AGAIN).await;
+            }
             self.declare(&name, work_arguments(&dead)).await?;
             tracing::info!(%queue, "created the queue");
-            self.created().insert(queue.clone());
+            lock(&self.created).insert(queue.clone());
         }
+        lock(&self.seen).insert(queue.clone());
         Ok(())
     }
 
     /// Whether the queue had to be created since the last time that this was asked.
     pub fn report_created(&self, queue: &QueueName) -> bool {
-        self.created().remove(queue)
+        lock(&self.created).remove(queue)
     }
 
     /// Messages that wait in the queue of that name; `None` when there is no such queue.
     pub async fn depth(&self, name: &str) -> Result<Option<u64>, QueueError> {
-        let channel = self.link.channel().await?;
+        let idle = lock(&self.idle).take();
+        let channel = match idle.filter(|channel| channel.status().connected()) {
+            Some(channel) => channel,
+            None => self.link.channel().await?,
+        };
         let options = QueueDeclareOptions::durable().passive();
-        within("looking at a queue", async {
-            match channel.queue_declare(name.into(), options, FieldTable::default()).await {
+        let look = channel.queue_declare(name.into(), options, FieldTable::default());
+        let found = within("looking at a queue", async {
+            match look.await {
                 Ok(queue) => Ok(Some(u64::from(queue.message_count()))),
                 Err(error) if missing(&error) => Ok(None),
                 Err(error) => Err(explain(error)),
             }
-        })
-        .await
+        });
+        let found = found.await?;
+        *lock(&self.idle) = Some(channel);
+        Ok(found)
     }
 
     async fn declare(&self, name: &str, arguments: FieldTable) -> Result<(), QueueError> {
@@ -87,10 +106,10 @@ impl Topology {
         let declared = channel.queue_declare(name.into(), QueueDeclareOptions::durable(), arguments);
         within("creating a queue", async { declared.await.map(|_| ()).map_err(explain) }).await
     }
+}
 
-    fn created(&self) -> MutexGuard<'_, BTreeSet<QueueName>> {
-        self.created.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Dead-lettering at least once: the message stays here until the dead-letter queue has it. Needs `reject-publish`.

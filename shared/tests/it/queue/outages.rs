@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use shared::queue::{
-    Hearing, QueueError,
-    conformance::{FETCH, eventually, letter, next, wakeup},
+use shared::{
+    domain::QueueName,
+    queue::{
+        Hearing, QueueError,
+        conformance::{FETCH, eventually, letter, next, wakeup},
+    },
 };
 use tokio_util::sync::CancellationToken;
 
@@ -59,6 +62,22 @@ async fn rebuilds_a_deleted_queue_and_says_so() {
         assert_eq!(queue.declare(&[FETCH]).await.unwrap(), [FETCH]);
         assert_eq!(queue.declare(&[FETCH]).await.unwrap(), []);
         queue.bury(&letter(&FETCH)).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_goes_wrong_on_one_channel_disturbs_no_other() {
+    broker::with(async |broker| {
+        let queue = broker.queue();
+        queue.publish(&wakeup(&FETCH)).await.unwrap();
+        let mut consumer = queue.consume(&FETCH, 2, CancellationToken::new()).await;
+        let in_hand = next(&mut consumer).await;
+        // The broker answers this by closing the channel on which it was asked.
+        assert_eq!(queue.depth(&QueueName::new("missing")).await.unwrap(), 0);
+        let wait = tokio::time::timeout(Duration::from_secs(1), consumer.next());
+        assert!(wait.await.is_err(), "it was delivered again, so the connection was lost");
+        in_hand.settle.ack().await;
     })
     .await;
 }
