@@ -120,10 +120,11 @@ async fn requests_under_way_are_answered_before_it_stops() {
     let mut edge = Edge::start(Shape::Embedded).await;
     let Db::Sqlite(pool) = &edge.app.db else { panic!("embedded") };
     let writing = pool.begin_with("begin immediate").await.unwrap();
+    let in_use = || pool.size() as usize - pool.num_idle();
+    eventually("only this test uses the database", async || in_use() == 1).await;
     let body = json!({"call_id": 1000000001, "talking_time": 61}).to_string();
     let under_way = tokio::spawn(edge.webhook(ENDED).body(body).send());
-    // One connection is this test's, another waits for its lock.
-    eventually("the request is being written", async || pool.size() as usize - pool.num_idle() == 2).await;
+    eventually("the request waits for its turn to write", async || in_use() == 2).await;
     edge.stop.cancel();
     eventually("new connections are refused", async || {
         edge.app.outside.http.get(format!("{}/livez", edge.base)).send().await.is_err()

@@ -4,7 +4,6 @@ use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, Utc};
 use sqlx::QueryBuilder;
-use uuid::Uuid;
 
 use super::super::{Db, calls};
 use crate::domain::{Call, CallId, CallStatus, Conclusion, Phone, ProviderId};
@@ -132,6 +131,8 @@ pub async fn calls(db: &Db, filter: &CallFilter) -> sqlx::Result<Vec<CallLine>> 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests may panic")]
+    use uuid::Uuid;
+
     use super::*;
 
     #[test]

@@ -1,0 +1,73 @@
+//! Who may ask: whoever has `API_TOKEN`. Without a token, whoever sits at this machine.
+
+use std::{net::IpAddr, sync::Arc};
+
+use anyhow::bail;
+use axum::{
+    extract::{Request, State},
+    http::{StatusCode, header, uri::Authority},
+    middleware::Next,
+    response::Response,
+};
+use secrecy::{ExposeSecret, SecretString};
+use shared::{env::Env, service::problem::Problem};
+use subtle::ConstantTimeEq;
+
+/// What a request has to show. Cheap to clone.
+#[derive(Clone)]
+pub struct Access(Option<Arc<SecretString>>);
+
+impl Access {
+    /// `API_TOKEN`; without one only this machine may ask, with a warning.
+    ///
+    /// # Errors
+    /// When there is no token and `HOST` would let others in.
+    pub fn from_env(env: &Env) -> anyhow::Result<Self> {
+        let token = env.secret("API_TOKEN");
+        if token.is_none() {
+            let host: Option<IpAddr> = env.var("HOST").and_then(|host| host.parse().ok());
+            if host.is_some_and(|host| !host.is_loopback()) {
+                bail!("API_TOKEN is not set, and HOST would let everyone read all calls: set one or unset the other");
+            }
+            tracing::warn!("API_TOKEN is not set: the API answers EVERYONE on this machine, and nobody else");
+        }
+        Ok(Self(token.map(Arc::new)))
+    }
+
+    /// The settings to listen with: without a token, on loopback only.
+    pub(crate) fn narrowed(&self, env: &Env) -> Env {
+        match (&self.0, env.var("HOST")) {
+            (None, None) => env.with([("HOST", "127.0.0.1")]),
+            _ => env.clone(),
+        }
+    }
+}
+
+/// Refuses requests that may not ask.
+pub(crate) async fn check(State(access): State<Access>, request: Request, next: Next) -> Result<Response, Problem> {
+    match &access.0 {
+        Some(token) if !shows(&request, token) => {
+            Err(Problem::unauthorized("send `Authorization: Bearer <API_TOKEN>`"))
+        }
+        None if !is_local(&request) => {
+            // A page from elsewhere whose name was pointed at this machine.
+            Err(Problem::new(StatusCode::FORBIDDEN, "without API_TOKEN only localhost is answered"))
+        }
+        _ => Ok(next.run(request).await),
+    }
+}
+
+fn shows(request: &Request, token: &SecretString) -> bool {
+    let shown = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let shown =
+        shown.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    shown.is_some_and(|(_, shown)| shown.trim().as_bytes().ct_eq(token.expose_secret().as_bytes()).into())
+}
+
+fn is_local(request: &Request) -> bool {
+    let host = request.headers().get(header::HOST).and_then(|value| value.to_str().ok()?.parse::<Authority>().ok());
+    host.is_some_and(|host| {
+        let name = host.host().trim_start_matches('[').trim_end_matches(']');
+        name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    })
+}

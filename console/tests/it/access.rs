@@ -1,0 +1,51 @@
+//! Who is answered.
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
+
+use console::Access;
+use shared::{env::Env, testing::Shape};
+
+use crate::desk::{Desk, TOKEN};
+
+#[tokio::test]
+async fn only_who_has_the_token_is_answered() {
+    let desk = Desk::start(Shape::Embedded).await;
+    let http = &desk.app.outside.http;
+    for path in ["/calls", "/calls/1", "/dead"] {
+        let url = format!("{}{path}", desk.base);
+        let cases = [
+            ("nothing", http.get(&url)),
+            ("another token", http.get(&url).bearer_auth("guess")),
+            ("no token", http.get(&url).bearer_auth("")),
+            ("another scheme", http.get(&url).header("authorization", format!("Basic {TOKEN}"))),
+            ("the token alone", http.get(&url).header("authorization", TOKEN)),
+        ];
+        for (what, request) in cases {
+            let answer = request.send().await.unwrap();
+            assert_eq!(answer.status(), 401, "{path} with {what}");
+            assert_eq!(answer.headers()["content-type"], "application/problem+json");
+        }
+    }
+    assert_eq!(desk.get("/calls").await.status(), 200);
+    for path in ["/livez", "/readyz", "/metrics"] {
+        assert_eq!(http.get(format!("{}{path}", desk.base)).send().await.unwrap().status(), 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_token_this_machine_alone_is_answered() {
+    let desk = Desk::with(Shape::Embedded, &[]).await;
+    let url = format!("{}/calls", desk.base);
+    let http = &desk.app.outside.http;
+    assert_eq!(http.get(&url).send().await.unwrap().status(), 200);
+    // A web page whose name was pointed at this machine.
+    let rebound = http.get(&url).header("host", "evil.example.test").send().await.unwrap();
+    assert_eq!(rebound.status(), 403);
+}
+
+#[test]
+fn without_a_token_it_refuses_to_listen_for_others() {
+    let open = Env::from_pairs([("HOST", "0.0.0.0")]);
+    assert!(Access::from_env(&open).is_err_and(|error| error.to_string().contains("API_TOKEN")));
+    assert!(Access::from_env(&open.with([("API_TOKEN", TOKEN)])).is_ok());
+    assert!(Access::from_env(&Env::from_pairs([("HOST", "127.0.0.1")])).is_ok());
+}

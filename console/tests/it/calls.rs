@@ -1,0 +1,136 @@
+//! The list of calls, and all that is known of one.
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
+
+use serde_json::Value;
+use shared::{
+    db::settle::End,
+    domain::{CallStatus, Conclusion, Step},
+    testing::Shape,
+};
+
+use crate::desk::{Desk, concluded, dead, facts, recording};
+
+fn ids(page: &Value) -> Vec<u32> {
+    let calls = page["calls"].as_array().unwrap();
+    let number = |call: &Value| call["provider_call_id"].as_str().unwrap().parse::<u32>().unwrap() - 1_000_000_000;
+    calls.iter().map(number).collect()
+}
+
+async fn the_list_is_filtered_and_paged(shape: Shape) {
+    let desk = Desk::start(shape).await;
+    for number in 1..=5 {
+        let status = if number == 2 { CallStatus::Missed } else { CallStatus::Completed };
+        let phone = if number == 3 { "+40312000003" } else { "+393500000001" };
+        let call = desk.call(number, facts(status, phone)).await;
+        if number == 4 {
+            desk.tried(call, Step::Fetch, dead("not-audio"), vec![]).await;
+        }
+        if number == 5 {
+            let writes = vec![recording(call, &desk.app), concluded(call, Conclusion::NoSpeech)];
+            desk.tried(call, Step::Fetch, End::Done { skipped: None }, writes).await;
+        }
+    }
+    let all = desk.ask("/calls").await;
+    assert_eq!(ids(&all), [5, 4, 3, 2, 1]);
+    assert_eq!(all["next_cursor"], Value::Null);
+    assert_eq!(all["calls"][0]["recorded"], true);
+    assert_eq!(all["calls"][0]["conclusion"], "no-speech");
+    assert_eq!(all["calls"][1]["dead_jobs"], 1);
+    assert!(!all.to_string().contains("recordings.example.test"), "the provider's link is ours alone");
+
+    for (question, expected) in [
+        ("status=missed", vec![2]),
+        ("phone=%2B40312000003", vec![3]),
+        ("phone=+40312000003", vec![3]),
+        ("dead=true", vec![4]),
+        ("conclusion=no-speech", vec![5]),
+        ("from=2026-11-20T09:03:00Z&to=2026-11-20T09:05:00Z", vec![4, 3]),
+        ("from=2026-11-21", vec![]),
+        ("provider=cloudtalk&status=completed&phone=393500000001", vec![5, 4, 1]),
+        ("provider=twilio", vec![]),
+    ] {
+        assert_eq!(ids(&desk.ask(&format!("/calls?{question}")).await), expected, "{question}");
+    }
+
+    let mut seen = Vec::new();
+    let mut next = Some(String::new());
+    while let Some(cursor) = next {
+        let page = desk.ask(&format!("/calls?limit=2{cursor}")).await;
+        seen.extend(ids(&page));
+        next = page["next_cursor"].as_str().map(|cursor| format!("&cursor={cursor}"));
+    }
+    assert_eq!(seen, [5, 4, 3, 2, 1]);
+}
+
+#[tokio::test]
+async fn the_list_is_filtered_and_paged_embedded() {
+    the_list_is_filtered_and_paged(Shape::Embedded).await;
+}
+
+#[tokio::test]
+async fn the_list_is_filtered_and_paged_in_production() {
+    the_list_is_filtered_and_paged(Shape::Production).await;
+}
+
+#[tokio::test]
+async fn a_question_that_makes_no_sense_names_its_field() {
+    let desk = Desk::start(Shape::Embedded).await;
+    for (question, field) in [
+        ("status=gone", "status"),
+        ("conclusion=fine", "conclusion"),
+        ("phone=nobody", "phone"),
+        ("from=yesterday", "from"),
+        ("dead=maybe", "dead"),
+        ("cursor=1", "cursor"),
+        ("limit=many", "limit"),
+    ] {
+        let answer = desk.get(&format!("/calls?{question}")).await;
+        assert_eq!(answer.status(), 400, "{question}");
+        let body: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+        assert_eq!(body["field"], field, "{body}");
+    }
+}
+
+async fn a_call_shows_its_way_through_the_steps(shape: Shape) {
+    let desk = Desk::start(shape).await;
+    let call = desk.call(1, facts(CallStatus::Completed, "+393500000001")).await;
+    let again = |reason: &'static str| End::Again {
+        due_at: desk.app.clock.now(),
+        counts: true,
+        verdict: "retry",
+        reason: reason.into(),
+        error: "cloudtalk answered 502".into(),
+    };
+    desk.tried(call, Step::Fetch, again("vendor-broken"), vec![]).await;
+    desk.tried(call, Step::Fetch, End::Done { skipped: None }, vec![recording(call, &desk.app)]).await;
+    desk.tried(call, Step::Transcribe, dead("vendor-refuses-request"), vec![]).await;
+
+    let seen = desk.ask(&format!("/calls/{call}")).await;
+    assert_eq!(seen, desk.ask("/calls/1000000001").await, "under our id and the provider's");
+    assert_eq!(seen["call"]["external_phone"], "+393500000001");
+    let link = seen["recording"]["recording_url"].as_str().unwrap();
+    assert!(link.starts_with("https://calls.example.test/api/recordings/cloudtalk/1000000001?s="), "{link}");
+    assert_eq!(seen["recording"]["duration_seconds"], 60.0);
+    assert_eq!(seen["transcript"], Value::Null);
+    assert_eq!(seen["events"][0]["kind"], "call-ended");
+    let jobs = seen["jobs"].as_array().unwrap();
+    let state = |step: &str| jobs.iter().find(|job| job["step"] == step).map(|job| job["state"].as_str().unwrap());
+    assert_eq!(state("intake"), Some("waiting"));
+    assert_eq!(state("fetch"), Some("done"));
+    assert_eq!(state("transcribe"), Some("dead"));
+    let fetch = jobs.iter().find(|job| job["step"] == "fetch").unwrap();
+    assert_eq!(fetch["failures"][0]["reason"], "vendor-broken");
+    assert_eq!(fetch["failures"][0]["error"], "cloudtalk answered 502");
+    assert!(!seen.to_string().contains("recordings.example.test"), "the provider's link is ours alone");
+    assert_eq!(desk.get("/calls/1000000009").await.status(), 404);
+}
+
+#[tokio::test]
+async fn a_call_shows_its_way_through_the_steps_embedded() {
+    a_call_shows_its_way_through_the_steps(Shape::Embedded).await;
+}
+
+#[tokio::test]
+async fn a_call_shows_its_way_through_the_steps_in_production() {
+    a_call_shows_its_way_through_the_steps(Shape::Production).await;
+}

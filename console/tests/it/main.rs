@@ -1,0 +1,6 @@
+//! The API as its users meet it, on both databases. `make test` starts the servers.
+
+mod access;
+mod calls;
+mod dead;
+mod desk;
