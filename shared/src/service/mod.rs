@@ -88,6 +88,19 @@ impl App {
     }
 }
 
+/// Brings the schema of the database up to date.
+///
+/// # Errors
+/// When the database is away, or holds a migration that this version does not know.
+pub async fn migrate(env: &Env) -> anyhow::Result<()> {
+    let db = backends::open(env).await?;
+    let pending = db.pending_migrations().await.context("the database is out of reach")?;
+    db.migrate().await.context("cannot bring the schema up to date")?;
+    tracing::info!(migrations = pending, "the schema is up to date");
+    db.close().await;
+    Ok(())
+}
+
 /// The links' secret is set, or made once and kept in the database, so that links last and all processes agree.
 async fn links(env: &Env, db: &Db) -> anyhow::Result<Links> {
     let secret = match env.var("TAPEDECK_LINK_SECRET") {

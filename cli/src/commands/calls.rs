@@ -1,0 +1,197 @@
+//! `calls`: the list, and one call's way through the steps.
+
+#![expect(clippy::print_stdout, reason = "the answer of a command goes to standard output")]
+
+use anyhow::{Context, bail};
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand};
+use serde_json::json;
+use shared::{
+    db::{self, console},
+    domain::{Call, Phone, ProviderId, Report},
+    env::Env,
+    service::{App, Role},
+};
+
+use crate::table;
+
+/// What to look at.
+#[derive(Args)]
+pub struct Calls {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// List calls, newest first
+    List(List),
+    /// Show one call: what is known, and how far each step is
+    Show(Show),
+}
+
+#[derive(Args)]
+struct List {
+    /// Only of this provider
+    #[arg(long)]
+    provider: Option<String>,
+    /// Only with this number on the other side
+    #[arg(long)]
+    phone: Option<String>,
+    /// Only from this time on, such as 2026-11-20T00:00:00Z
+    #[arg(long)]
+    from: Option<DateTime<Utc>>,
+    /// Only those with a step that failed for good
+    #[arg(long)]
+    dead: bool,
+    /// At most so many
+    #[arg(long, default_value_t = 50)]
+    limit: i64,
+    /// As JSON, one object per line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct Show {
+    /// The provider's id of the call, or ours
+    id: String,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Calls {
+    /// Prints it.
+    pub async fn run(self, env: Env) -> anyhow::Result<()> {
+        let app = App::open("cli", env, Role::Beside).await?;
+        let done = match self.what {
+            What::List(list) => list.run(&app).await,
+            What::Show(show) => show.run(&app).await,
+        };
+        app.close().await;
+        done
+    }
+}
+
+impl List {
+    async fn run(self, app: &App) -> anyhow::Result<()> {
+        let phone = self.phone.map(|text| Phone::parse(&text).context("--phone is no phone number")).transpose()?;
+        let filter = console::CallFilter {
+            provider: self.provider.map(ProviderId::from),
+            phone,
+            from: self.from,
+            dead: self.dead,
+            limit: self.limit,
+            ..console::CallFilter::default()
+        };
+        let lines = console::calls(&app.db, &filter).await?;
+        if self.json {
+            for line in &lines {
+                let (call, facts) = (&line.call, &line.call.facts);
+                println!(
+                    "{}",
+                    json!({
+                        "id": call.id, "provider": call.provider, "provider_call_id": facts.provider_call_id,
+                        "created_at": call.created_at, "status": facts.status, "conclusion": call.conclusion,
+                        "recorded": line.recorded, "dead_jobs": line.dead_jobs,
+                    })
+                );
+            }
+            return Ok(());
+        }
+        let rows: Vec<_> = lines.iter().map(row).collect();
+        table::print(
+            ["FIRST HEARD OF", "PROVIDER", "CALL", "STATUS", "DIRECTION", "SECONDS", "AUDIO", "STANDS"],
+            &rows,
+        );
+        Ok(())
+    }
+}
+
+fn row(line: &console::CallLine) -> [String; 8] {
+    let facts = &line.call.facts;
+    let stands = match (line.dead_jobs, line.call.conclusion) {
+        (0, None) => "at work".to_owned(),
+        (0, Some(conclusion)) => conclusion.as_str().to_owned(),
+        (dead, _) => format!("{dead} failed for good"),
+    };
+    [
+        line.call.created_at.format("%Y-%m-%d %H:%M:%S").to_string(),
+        line.call.provider.to_string(),
+        line.call.display_id(),
+        facts.status.map_or("", |s| s.as_str()).to_owned(),
+        facts.direction.map_or("", |d| d.as_str()).to_owned(),
+        facts.duration_seconds.map_or_else(String::new, |s| format!("{s:.0}")),
+        if line.recorded { "kept" } else { "" }.to_owned(),
+        stands,
+    ]
+}
+
+impl Show {
+    async fn run(self, app: &App) -> anyhow::Result<()> {
+        let providers: Vec<_> = app.providers.iter().map(|p| p.id()).collect();
+        let Some(call) = console::find(&app.db, &providers, &self.id).await? else {
+            bail!("no call {}", self.id);
+        };
+        let report = db::reports::load(&app.db, call.id, None).await?.context("the call is gone")?;
+        let jobs = console::jobs(&app.db, call.id).await?;
+        if self.json {
+            let jobs: Vec<_> = jobs
+                .iter()
+                .map(|job| {
+                    json!({
+                        "id": job.id, "step": job.step, "sink": job.sink, "state": job.state, "attempts": job.attempts,
+                        "reason": job.reason, "error": job.error, "due_at": job.due_at, "finished_at": job.finished_at,
+                    })
+                })
+                .collect();
+            let whole = json!({
+                "id": call.id, "provider": call.provider, "facts": call.facts, "conclusion": call.conclusion,
+                "recording": report.recording, "transcript": report.transcript, "feedback": report.feedback, "jobs": jobs,
+            });
+            println!("{whole:#}");
+            return Ok(());
+        }
+        known(&call, &report, app.links.link(&call));
+        println!();
+        let rows: Vec<_> = jobs.iter().map(job_row).collect();
+        table::print(["STEP", "STATE", "TRIES", "SINCE", "WHY"], &rows);
+        Ok(())
+    }
+}
+
+fn known(call: &Call, report: &Report, link: Option<String>) {
+    let facts = &call.facts;
+    let line = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            println!("{name:12} {value}");
+        }
+    };
+    line("call", Some(format!("{} {} ({})", call.provider, call.display_id(), call.id)));
+    line("status", facts.status.map(|s| s.as_str().to_owned()));
+    line("direction", facts.direction.map(|d| d.as_str().to_owned()));
+    line("contact", facts.contact.name.clone().or_else(|| facts.external_phone.as_ref().map(ToString::to_string)));
+    line("agent", facts.agent.name.clone());
+    line("started", facts.started_at.map(|at| at.to_rfc3339()));
+    line("length", report.duration_seconds().map(|s| format!("{s:.0} s")));
+    let audio = |r: &shared::domain::Recording| {
+        format!("{} {} bytes, {} channels, {:.0} s", r.format, r.size_bytes, r.channels, r.duration_seconds)
+    };
+    line("recording", report.recording.as_ref().map(audio));
+    line("link", link.filter(|_| report.recording.is_some()));
+    line("transcript", report.transcript.as_ref().map(|t| format!("{} turns, {} words", t.turns.len(), t.words())));
+    line("summary", report.feedback.as_ref().map(|f| f.judged.summary.clone()));
+    line("cost", report.cost().map(|usd| format!("{usd:.4} USD")));
+    line("stands", Some(call.conclusion.map_or("at work", |c| c.as_str()).to_owned()));
+}
+
+fn job_row(job: &console::JobLine) -> [String; 5] {
+    let step = job.sink.as_ref().map_or_else(|| job.step.clone(), |sink| format!("{}.{sink}", job.step));
+    let at = job.finished_at.or(job.started_at).unwrap_or(job.created_at);
+    let mut why = [job.reason.as_deref(), job.error.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(": ");
+    if job.state == "waiting" {
+        why = format!("due {} {why}", job.due_at.format("%Y-%m-%d %H:%M:%S")).trim_end().to_owned();
+    }
+    [step, job.state.clone(), job.attempts.to_string(), at.format("%Y-%m-%d %H:%M:%S").to_string(), why]
+}

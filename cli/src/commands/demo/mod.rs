@@ -1,0 +1,159 @@
+//! `demo`: the whole of it on this machine, with vendors that are simulated, in a directory that is gone afterwards.
+
+#![expect(clippy::print_stdout, reason = "the answer of a command goes to standard output")]
+
+mod progress;
+mod shown;
+
+use std::{net::SocketAddr, time::Duration};
+
+use anyhow::Context;
+use clap::Args;
+use sandbox::{CallMode, PlaceCall, Sandbox};
+use shared::{
+    env::Env,
+    service::{App, Role},
+};
+use tokio::{net::TcpListener, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use workers::pipeline::Pool;
+
+const SECRET: &str = "demo-webhook-secret";
+const TOKEN: &str = "demo-token";
+/// Nobody waits longer for the sample calls.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How to show it.
+#[derive(Args)]
+pub struct Demo {
+    /// End when the calls are done, instead of leaving the API up
+    #[arg(long)]
+    exit: bool,
+}
+
+impl Demo {
+    /// Places the calls, shows their way, prints what the CRM received, and leaves the API up.
+    pub async fn run(self, env: &Env, stop: CancellationToken) -> anyhow::Result<()> {
+        let directory = Directory::new(env)?;
+        let sandbox = Sandbox::start(free(9100).await?).await?;
+        let (listener, console_at) = (bind(3000).await?, free(3080).await?);
+        let ingest_at = listener.local_addr()?;
+        let settings = settings(env, &sandbox, &directory, ingest_at, console_at);
+        let app = App::open("demo", settings, Role::Whole).await?;
+        println!("Tapedeck, with everything outside SIMULATED on this machine: CloudTalk, speech and model,");
+        println!("GoHighLevel and Callmind are one small server at {}. No key, no network.\n", sandbox.url());
+
+        let mut parts = JoinSet::new();
+        let ingesting = ingest::serve(app.clone(), listener, stop.clone());
+        parts.spawn(async move {
+            ingesting.await;
+            Ok(())
+        });
+        parts.spawn(workers::run(app.clone(), Pool::all(), stop.clone()));
+        parts.spawn(console::run(app.clone(), stop.clone()));
+        let base = format!("http://{ingest_at}");
+        let shown = tokio::select! {
+            shown = show(&app, &sandbox, &base) => shown,
+            () = stop.cancelled() => Ok(()),
+            Some(ended) = parts.join_next() => ended.context("a part of it failed")?,
+        };
+        if shown.is_ok() && !self.exit && !stop.is_cancelled() {
+            usage(console_at, &sandbox);
+            stop.cancelled().await;
+        }
+        stop.cancel();
+        while parts.join_next().await.is_some() {}
+        app.close().await;
+        shown
+    }
+}
+
+async fn show(app: &App, sandbox: &Sandbox, base: &str) -> anyhow::Result<()> {
+    let order = |sample: &str, mode| PlaceCall::new(base, SECRET, sample).mode(mode);
+    let mut late = order("support", CallMode::ApiFallback);
+    late.not_ready_times = 1;
+    let orders = [
+        ("billing", "the webhook brings the recording's URL", order("billing", CallMode::EndedWithUrl)),
+        ("sales", "the recording is announced later", order("sales", CallMode::EndedThenRecording)),
+        ("support", "no URL: the API is asked until it is there", late),
+        ("appointment", "nobody answered", order("appointment", CallMode::Missed)),
+    ];
+    let mut placed = Vec::new();
+    for (sample, what, order) in orders {
+        let call = sandbox.place_call(order).await?;
+        if let Some(refused) = call.answers.iter().find(|answer| answer.status != 200) {
+            anyhow::bail!("the webhook {} was answered {}: {}", refused.event, refused.status, refused.body);
+        }
+        println!("placed   {}  {sample}: {what}", call.call_id);
+        placed.push(call.call_id);
+    }
+    println!();
+    let waited = tokio::time::timeout(PATIENCE, progress::follow(app, &placed)).await;
+    waited.context("the calls did not finish in time")??;
+    let state = sandbox.state();
+    for call in placed {
+        shown::print(&state, call);
+    }
+    Ok(())
+}
+
+fn usage(console_at: SocketAddr, sandbox: &Sandbox) {
+    println!("The API is up until Ctrl-C:");
+    println!("  curl -H 'Authorization: Bearer {TOKEN}' http://{console_at}/calls");
+    println!("  curl {}/control/ledger          what the simulated vendors were asked", sandbox.url());
+}
+
+fn settings(env: &Env, sandbox: &Sandbox, directory: &Directory, ingest: SocketAddr, console: SocketAddr) -> Env {
+    let vendors = sandbox.base_urls();
+    let (ingest_port, console_port) = (ingest.port().to_string(), console.port().to_string());
+    let link_base = format!("http://{ingest}");
+    // Only what the demo needs: what is set for real vendors must not be touched by it.
+    let logging = ["RUST_LOG", "LOG_FORMAT"].into_iter().filter_map(|name| Some((name, env.var(name)?)));
+    Env::from_pairs(logging).with([
+        ("HOST", "127.0.0.1"),
+        ("PORT", &ingest_port),
+        ("CONSOLE_PORT", &console_port),
+        ("API_TOKEN", TOKEN),
+        ("TAPEDECK_DATA", &directory.path),
+        ("TAPEDECK_SPOOL", &directory.path),
+        ("WEBHOOK_BASE_URL", &link_base),
+        ("CLOUDTALK_WEBHOOK_SECRET", SECRET),
+        ("CLOUDTALK_API_KEY", "demo:demo"),
+        ("CLOUDTALK_BASE_URL", &vendors.cloudtalk),
+        ("OPENAI_BASE_URL", &vendors.openai),
+        ("OPENAI_API_KEY", "demo"),
+        ("GHL_BASE_URL", &vendors.ghl),
+        ("GHL_API_KEY", "demo"),
+        ("GHL_LOCATION_ID", "DEMO"),
+        ("CALLMIND_BASE_URL", &vendors.callmind),
+        ("CALLMIND_TOKEN", "demo"),
+        ("CALLMIND_AGENT_ID", "agent_demo"),
+    ])
+}
+
+/// The port that people expect, or any free one.
+async fn bind(wanted: u16) -> anyhow::Result<TcpListener> {
+    match TcpListener::bind(("127.0.0.1", wanted)).await {
+        Ok(listener) => Ok(listener),
+        Err(_) => TcpListener::bind(("127.0.0.1", 0)).await.context("no free port"),
+    }
+}
+
+async fn free(wanted: u16) -> anyhow::Result<SocketAddr> {
+    Ok(bind(wanted).await?.local_addr()?)
+}
+
+/// A directory that is removed at the end.
+struct Directory {
+    path: String,
+    _held: tempfile::TempDir,
+}
+
+impl Directory {
+    fn new(env: &Env) -> anyhow::Result<Self> {
+        let parent = env.var("TMPDIR").map_or_else(std::env::temp_dir, Into::into);
+        let held =
+            tempfile::Builder::new().prefix("tapedeck-demo-").tempdir_in(parent).context("no temporary directory")?;
+        Ok(Self { path: held.path().display().to_string(), _held: held })
+    }
+}

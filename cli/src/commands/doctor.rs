@@ -1,0 +1,159 @@
+//! `doctor`: what is set, and whether it works.
+
+#![expect(clippy::print_stdout, reason = "the answer of a command goes to standard output")]
+
+use std::{process::ExitCode, time::Duration};
+
+use shared::{
+    env::Env,
+    model::Model,
+    service::{App, Role},
+    speech::Speech,
+};
+
+/// Settings whose values may be shown; of all others only that they are set.
+const PUBLIC: [&str; 34] = [
+    "PORT",
+    "CONSOLE_PORT",
+    "METRICS_PORT",
+    "HOST",
+    "WEBHOOK_BASE_URL",
+    "TAPEDECK_DATA",
+    "TAPEDECK_SPOOL",
+    "S3_BUCKET",
+    "AWS_REGION",
+    "AWS_ENDPOINT_URL_S3",
+    "AMQP_PREFIX",
+    "CLOUDTALK_BASE_URL",
+    "CLOUDTALK_ACCOUNT",
+    "CLOUDTALK_RECORDING_HOSTS",
+    "CLOUDTALK_WEBHOOK_VERIFY",
+    "CLOUDTALK_RATE_PER_MINUTE",
+    "OPENAI_BASE_URL",
+    "TRANSCRIBE_BASE_URL",
+    "TRANSCRIBE_MODEL",
+    "TRANSCRIBE_LANGUAGE",
+    "FEEDBACK_BASE_URL",
+    "FEEDBACK_MODEL",
+    "GHL_BASE_URL",
+    "GHL_LOCATION_ID",
+    "GHL_RATE_PER_10S",
+    "CALLMIND_BASE_URL",
+    "CALLMIND_AGENT_ID",
+    "CALLMIND_MODE",
+    "LEASE_SECONDS",
+    "DRAIN_SECONDS",
+    "RETRY_SCALE",
+    "RUST_LOG",
+    "LOG_FORMAT",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+];
+/// Also shown, masked: what holds credentials.
+const SECRET: [&str; 15] = [
+    "DATABASE_URL",
+    "AMQP_URL",
+    "API_TOKEN",
+    "TAPEDECK_LINK_SECRET",
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "CLOUDTALK_API_KEY_ID",
+    "CLOUDTALK_API_SECRET",
+    "CLOUDTALK_API_KEY",
+    "CLOUDTALK_WEBHOOK_SECRET",
+    "OPENAI_API_KEY",
+    "TRANSCRIBE_API_KEY",
+    "FEEDBACK_API_KEY",
+    "GHL_API_KEY",
+    "CALLMIND_TOKEN",
+];
+/// A check that takes longer has failed.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Prints what is set and tries it; fails when something does not work.
+pub async fn run(env: Env) -> anyhow::Result<ExitCode> {
+    println!("settings");
+    for name in PUBLIC {
+        if let Some(value) = env.var(name) {
+            println!("  {name} = {value}");
+        }
+    }
+    for name in SECRET {
+        if env.var(name).is_some() {
+            println!("  {name} is set");
+        }
+    }
+    println!("\nchecks");
+    let app = match App::open("doctor", env.clone(), Role::Beside).await {
+        Ok(app) => app,
+        Err(error) => {
+            println!("  FAILED  start: {error:#}");
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let mut sound = true;
+    let kind = |set: bool, name: &str, embedded: &str| (if set { name } else { embedded }).to_owned();
+    let is_set = |name: &str| env.var(name).is_some();
+    sound &= report(
+        "database",
+        check(async { Ok(app.db.ping().await.map(|()| kind(is_set("DATABASE_URL"), "Postgres", "SQLite"))?) }).await,
+    );
+    sound &= report("queue", check(broker(&app, kind(is_set("AMQP_URL"), "RabbitMQ", "in process"))).await);
+    sound &= report(
+        "recordings",
+        check(async { Ok(app.recordings.check().await.map(|()| kind(is_set("S3_BUCKET"), "S3", "a directory"))?) })
+            .await,
+    );
+    for provider in app.providers.iter() {
+        sound &= report(provider.id().as_str(), check(provider.check()).await);
+    }
+    sound &= report(
+        "speech",
+        check(async {
+            match Speech::from_env(&env, &app.outside)? {
+                Some(speech) => speech.check().await,
+                None => Ok("not set: calls are not transcribed".into()),
+            }
+        })
+        .await,
+    );
+    sound &= report(
+        "model",
+        check(async {
+            match Model::from_env(&env, &app.outside)? {
+                Some(model) => model.check().await,
+                None => Ok("not set: calls get no feedback".into()),
+            }
+        })
+        .await,
+    );
+    for sink in app.sinks.iter() {
+        sound &= report(sink.id().as_str(), check(sink.check()).await);
+    }
+    if app.providers.iter().next().is_none() {
+        println!("  note    no provider is set: nothing will be taken (see CLOUDTALK_… in .env.example)");
+    }
+    if app.sinks.iter().next().is_none() {
+        println!("  note    no sink is set: results stay here (see GHL_… and CALLMIND_… in .env.example)");
+    }
+    app.close().await;
+    Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn broker(app: &App, kind: String) -> anyhow::Result<String> {
+    app.queue.declare(&workers::pipeline::queues(app)).await?;
+    Ok(kind)
+}
+
+async fn check(what: impl Future<Output = anyhow::Result<String>>) -> anyhow::Result<String> {
+    tokio::time::timeout(PATIENCE, what)
+        .await
+        .unwrap_or_else(|_| anyhow::bail!("no answer in {} s", PATIENCE.as_secs()))
+}
+
+fn report(name: &str, result: anyhow::Result<String>) -> bool {
+    match &result {
+        Ok(text) => println!("  ok      {name}: {text}"),
+        Err(error) => println!("  FAILED  {name}: {error:#}"),
+    }
+    result.is_ok()
+}
