@@ -21,9 +21,9 @@ impl Worker {
     pub async fn run(self, env: Env, stop: CancellationToken) -> anyhow::Result<()> {
         let app = App::open("worker", env, Role::Part).await?;
         let pools = if self.steps.is_empty() { Pool::all() } else { self.steps };
-        let worked = tokio::try_join!(workers::run(app.clone(), pools, stop.clone()), ops::serve(&app, stop));
+        let worked = ops::during(&app, stop.clone(), workers::run(app.clone(), pools, stop)).await;
         app.close().await;
-        worked.map(drop)
+        worked
     }
 }
 

@@ -65,7 +65,7 @@ pub trait Recordings: Send + Sync {
 pub type SharedRecordings = Arc<dyn Recordings>;
 
 /// The embedded directory, unless `TAPEDECK_DATA` names another.
-const DATA: &str = "tapedeck-data";
+pub(crate) const DATA: &str = "tapedeck-data";
 /// Largest recording that is taken, unless `MAX_RECORDING_BYTES` says otherwise: 4 GiB, more than two days of telephone WAV.
 const MAX_BYTES: u64 = 4 << 30;
 

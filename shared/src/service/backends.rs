@@ -14,10 +14,9 @@ use crate::{
     db::{self, Db},
     env::Env,
     queue::{SharedQueue, memory::MemoryQueue, rabbit::RabbitQueue},
+    recordings,
 };
 
-/// The embedded directory, unless `TAPEDECK_DATA` says otherwise.
-const DATA: &str = "tapedeck-data";
 /// A process that starts waits this long for its database.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -100,7 +99,7 @@ pub(super) fn queue(name: &str, env: &Env) -> anyhow::Result<SharedQueue> {
 }
 
 fn directory(env: &Env) -> anyhow::Result<PathBuf> {
-    let path = PathBuf::from(env.var("TAPEDECK_DATA").unwrap_or(DATA));
+    let path = PathBuf::from(env.var("TAPEDECK_DATA").unwrap_or(recordings::DATA));
     std::fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
     Ok(path)
 }

@@ -48,17 +48,24 @@ pub fn router(app: &App, needs: Needs, stop: CancellationToken) -> Router {
         .with_state(ops)
 }
 
-/// Serves the routes on `METRICS_PORT` (9090; 0 switches it off), for processes without a listener of their own.
+/// Does `work`, and serves the routes on `METRICS_PORT` (9090; 0 switches them off) for as long as it takes, draining
+/// included. For processes without a listener of their own.
 ///
 /// # Errors
-/// When the port is taken.
-pub async fn serve(app: &App, stop: CancellationToken) -> anyhow::Result<()> {
+/// When the port is taken, or the work fails.
+pub async fn during<T>(
+    app: &App,
+    stop: CancellationToken,
+    work: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
     if app.env.var("METRICS_PORT") == Some("0") {
-        return Ok(());
+        return work.await;
     }
     let listener = listen::bind(&app.env, "METRICS_PORT", 9090).await?;
-    listen::serve(listener, router(app, Needs::DatabaseAndBroker, stop.clone()), stop).await;
-    Ok(())
+    let ended = CancellationToken::new();
+    tokio::spawn(listen::serve(listener, router(app, Needs::DatabaseAndBroker, stop), ended.clone()));
+    let _ended = ended.drop_guard();
+    work.await
 }
 
 struct Ops {

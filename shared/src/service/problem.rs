@@ -1,7 +1,7 @@
 //! Refusals as RFC 9457 problem JSON.
 
 use axum::{
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde_json::json;
@@ -14,13 +14,20 @@ pub struct Problem {
     status: StatusCode,
     detail: String,
     field: Option<String>,
-    header: Option<(HeaderName, HeaderValue)>,
+    hint: Option<Hint>,
+}
+
+/// What a header of the answer says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hint {
+    RetryAfter(u32),
+    Bearer,
 }
 
 impl Problem {
     /// A refusal. `detail` is for whoever sent the request, and never repeats what they sent.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), field: None, header: None }
+        Self { status, detail: detail.into(), field: None, hint: None }
     }
 
     /// Names the field that is at fault.
@@ -31,14 +38,14 @@ impl Problem {
 
     /// Says when to try again.
     pub fn retry_after(mut self, seconds: u32) -> Self {
-        self.header = Some((header::RETRY_AFTER, seconds.into()));
+        self.hint = Some(Hint::RetryAfter(seconds));
         self
     }
 
     /// 401, which must say how to identify.
     pub fn unauthorized(detail: impl Into<String>) -> Self {
         let mut problem = Self::new(StatusCode::UNAUTHORIZED, detail);
-        problem.header = Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+        problem.hint = Some(Hint::Bearer);
         problem
     }
 
@@ -61,9 +68,13 @@ impl IntoResponse for Problem {
         }
         let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
         let mut response = (self.status, content_type, body.to_string()).into_response();
-        if let Some((name, value)) = self.header {
-            response.headers_mut().insert(name, value);
-        }
+        match self.hint {
+            Some(Hint::RetryAfter(seconds)) => response.headers_mut().insert(header::RETRY_AFTER, seconds.into()),
+            Some(Hint::Bearer) => {
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+            }
+            None => None,
+        };
         response
     }
 }
