@@ -22,7 +22,7 @@ use crate::{
 };
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// A closed channel has once been seen to leave its consumer waiting, so while nothing comes we look for ourselves.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
 
@@ -93,6 +93,7 @@ impl RabbitConsumer {
     }
 
     async fn register(&self) -> Result<Registered, QueueError> {
+        self.inner.consuming.up().await;
         self.inner.topology.ensure(&self.queue).await?;
         let channel = self.inner.consuming.channel().await?;
         within("registering a consumer", async {

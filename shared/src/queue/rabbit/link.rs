@@ -22,7 +22,7 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 const CLOSE_WITHIN: Duration = Duration::from_secs(3);
 const CHECK_EVERY: Duration = Duration::from_secs(1);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// A supervised connection. Clones share it.
 #[derive(Clone)]
@@ -70,6 +70,11 @@ impl Link {
             live.connection.create_channel().await.map_err(super::explain)
         })
         .await
+    }
+
+    /// Waits for a connection, through any outage.
+    pub async fn up(&self) {
+        let _ = self.0.clone().wait_for(|state| matches!(state, State::Up(..))).await.is_ok();
     }
 
     /// Since when it has been connected; `None` when it is not.
