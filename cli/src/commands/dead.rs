@@ -102,6 +102,10 @@ async fn show(app: &App, narrow: Narrow) -> anyhow::Result<()> {
         [job.id.to_string(), job.queue.clone(), call, job.attempts.to_string(), why]
     };
     let rows: Vec<_> = console::dead(&app.db, &narrow.filter()).await?.iter().map(row).collect();
+    if rows.is_empty() {
+        println!("none");
+        return Ok(());
+    }
     table::print(["JOB", "QUEUE", "CALL", "TRIES", "WHY"], &rows);
     Ok(())
 }

@@ -34,7 +34,7 @@ pub struct Demo {
 impl Demo {
     /// Places the calls, shows their way, prints what the CRM received, and leaves the API up.
     pub async fn run(self, env: &Env, stop: CancellationToken) -> anyhow::Result<()> {
-        let directory = Directory::new(env)?;
+        let directory = Directory::new()?;
         let sandbox = Sandbox::start(free(9100).await?).await?;
         let (listener, console_at) = (bind(3000).await?, free(3080).await?);
         let ingest_at = listener.local_addr()?;
@@ -150,10 +150,8 @@ struct Directory {
 }
 
 impl Directory {
-    fn new(env: &Env) -> anyhow::Result<Self> {
-        let parent = env.var("TMPDIR").map_or_else(std::env::temp_dir, Into::into);
-        let held =
-            tempfile::Builder::new().prefix("tapedeck-demo-").tempdir_in(parent).context("no temporary directory")?;
+    fn new() -> anyhow::Result<Self> {
+        let held = tempfile::Builder::new().prefix("tapedeck-demo-").tempdir().context("no temporary directory")?;
         Ok(Self { path: held.path().display().to_string(), _held: held })
     }
 }
