@@ -39,13 +39,16 @@ pub async fn take(db: &Db, vendor: &str, terms: Terms, now: DateTime<Utc>) -> sq
     let micros = now.timestamp_micros();
     let probe_until = micros + i64::try_from(terms.probe.as_micros()).unwrap_or(i64::MAX / 2);
     // The row is only changed where the call is admitted; an open circuit whose pause is over admits one and pauses again.
+    // A probe counts as failed until it succeeds.
     let sql = "insert into budgets (vendor, tat, failures, paused_until) values ($1, $2 + $3, 0, 0)
         on conflict (vendor) do update set
             tat = (case when budgets.tat > $2 then budgets.tat else $2 end) + $3,
+            failures = case when budgets.failures >= $5 then budgets.failures + 1 else budgets.failures end,
             paused_until = case when budgets.failures >= $5 then $6 else budgets.paused_until end
         where budgets.paused_until <= $2 and budgets.tat - $2 <= $4
         returning failures";
-    let slack = (terms.burst - 1).max(0) * terms.interval;
+    // Without a limit it must not matter whose clock is ahead.
+    let slack = if terms.interval == 0 { i64::MAX / 2 } else { (terms.burst - 1).max(0) * terms.interval };
     let admitted: Option<i64> = on!(db, c => {
         let query = sqlx::query_scalar(sql).bind(vendor).bind(micros).bind(terms.interval);
         query.bind(slack).bind(terms.open_after).bind(probe_until).fetch_optional(c).await
@@ -73,7 +76,8 @@ pub async fn pause(db: &Db, vendor: &str, until: DateTime<Utc>) -> sqlx::Result<
     on!(db, c => sqlx::query(sql).bind(vendor).bind(until.timestamp_micros()).execute(c).await.map(drop))
 }
 
-/// Counts a failure; from `open_after` in a row on, pauses the vendor for longer each time and returns for how long.
+/// Counts a failure; from `open_after` in a row on, pauses the vendor and returns for how long: longer after each probe.
+/// What was under way when the circuit opened and fails too says nothing new.
 ///
 /// # Errors
 /// When the database is away.
@@ -85,8 +89,10 @@ pub async fn failed(
     now: DateTime<Utc>,
 ) -> sqlx::Result<Option<Duration>> {
     let sql = "insert into budgets (vendor, tat, failures, paused_until) values ($1, 0, 1, 0)
-        on conflict (vendor) do update set failures = budgets.failures + 1 returning failures";
-    let failures: i64 = on!(db, c => sqlx::query_scalar(sql).bind(vendor).fetch_one(c).await)?;
+        on conflict (vendor) do update set
+            failures = case when budgets.failures >= $2 then budgets.failures else budgets.failures + 1 end
+        returning failures";
+    let failures: i64 = on!(db, c => sqlx::query_scalar(sql).bind(vendor).bind(open_after).fetch_one(c).await)?;
     if failures < open_after {
         return Ok(None);
     }

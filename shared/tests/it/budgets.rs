@@ -1,0 +1,109 @@
+//! Circuits and limits, as several processes share them.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use chrono::DateTime;
+use shared::{
+    budgets::{Budgets, OPEN_AFTER},
+    clock::Clock,
+    testing::{Scratch, Shape},
+};
+
+/// Milliseconds since 1970, moved by hand.
+#[derive(Clone)]
+struct Hand(Arc<AtomicI64>);
+
+impl Hand {
+    fn new() -> Self {
+        Self(Arc::new(AtomicI64::new(1_800_000_000_000)))
+    }
+
+    fn clock(&self, ahead_ms: i64) -> Clock {
+        let hand = self.clone();
+        Clock::from_fn(move || {
+            DateTime::from_timestamp_millis(hand.0.load(Ordering::SeqCst) + ahead_ms).expect("a time")
+        })
+    }
+
+    fn forward(&self, seconds: i64) {
+        self.0.fetch_add(seconds * 1000, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn what_fails_together_pauses_a_vendor_for_moments_and_each_failed_probe_for_longer() {
+    let scratch = Scratch::new(Shape::Embedded).await;
+    let hand = Hand::new();
+    let budgets = Budgets::new(scratch.db().await, hand.clock(0));
+    for _ in 0..50 {
+        budgets.admit("crm", None).await.unwrap();
+    }
+    for _ in 0..50 {
+        budgets.failed("crm").await;
+    }
+    assert_eq!(budgets.admit("crm", None).await, Err(Duration::from_secs(5)), "one blip, however many saw it");
+    let mut longest = Duration::ZERO;
+    for _ in 0..9 {
+        hand.forward(301);
+        budgets.admit("crm", None).await.expect("a probe");
+        let meanwhile = budgets.admit("crm", None).await.unwrap_err();
+        budgets.failed("crm").await;
+        let pause = budgets.admit("crm", None).await.unwrap_err();
+        assert!(pause >= meanwhile && pause >= longest && pause <= Duration::from_secs(300), "{pause:?}");
+        longest = pause;
+    }
+    assert_eq!(longest, Duration::from_secs(300));
+    hand.forward(301);
+    budgets.admit("crm", None).await.expect("a probe");
+    budgets.succeeded("crm").await;
+    budgets.admit("crm", None).await.expect("closed again");
+}
+
+#[tokio::test]
+async fn a_probe_that_never_reports_is_followed_by_another() {
+    let scratch = Scratch::new(Shape::Embedded).await;
+    let hand = Hand::new();
+    let budgets = Budgets::new(scratch.db().await, hand.clock(0));
+    for _ in 0..OPEN_AFTER {
+        budgets.failed("crm").await;
+    }
+    for _ in 0..3 {
+        hand.forward(21);
+        budgets.admit("crm", None).await.expect("a probe");
+        assert!(budgets.admit("crm", None).await.is_err(), "one at a time");
+    }
+}
+
+#[tokio::test]
+async fn without_a_limit_it_does_not_matter_whose_clock_is_ahead() {
+    let scratch = Scratch::new(Shape::Embedded).await;
+    let (hand, db) = (Hand::new(), scratch.db().await);
+    let (ahead, behind) = (Budgets::new(db.clone(), hand.clock(60_000)), Budgets::new(db, hand.clock(0)));
+    ahead.admit("model", None).await.unwrap();
+    behind.admit("model", None).await.unwrap();
+}
+
+#[tokio::test]
+async fn no_window_holds_more_than_the_limit() {
+    let scratch = Scratch::new(Shape::Embedded).await;
+    let hand = Hand::new();
+    let db = scratch.db().await;
+    let terms = shared::db::budgets::Terms { burst: 5, interval: 666_666, open_after: 5, probe: Duration::ZERO };
+    let mut admitted = Vec::new();
+    for step in 0..1200_i64 {
+        // Bursts after silence are the hard case.
+        let now = hand.clock(step * 37 + (step / 300) * 20_000).now();
+        if shared::db::budgets::take(&db, "crm", terms, now).await.unwrap() == shared::db::budgets::Admission::Go {
+            admitted.push(now.timestamp_millis());
+        }
+    }
+    let fullest = admitted.iter().map(|from| admitted.iter().filter(|at| (*from..from + 10_000).contains(*at)).count());
+    let fullest = fullest.max().unwrap_or_default();
+    assert!((18..=20).contains(&fullest), "{fullest}");
+}
