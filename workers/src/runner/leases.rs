@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use shared::{
@@ -12,6 +13,9 @@ use shared::{
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
 
 use super::work::Worker;
+
+/// Between two tries to renew while the database is away; well below the time that the dispatcher leaves after an outage.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 type Held = HashMap<(JobId, i32), CancellationToken>;
 
@@ -58,19 +62,26 @@ fn lock(held: &Mutex<Held>) -> std::sync::MutexGuard<'_, Held> {
 /// Renews until `stop` is cancelled.
 pub(super) async fn keep(worker: Arc<Worker>, stop: CancellationToken) {
     let lease = worker.tuning.lease;
-    while stop.run_until_cancelled(tokio::time::sleep(lease / 3)).await.is_some() {
+    let mut pause = lease / 3;
+    while stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
+        pause = lease / 3;
         // Taken before asking, so that what is claimed meanwhile is not mistaken for lost.
         let running = worker.leases.running();
         if running.is_empty() {
             continue;
         }
-        match db::jobs::renew(&worker.db, worker.owner, worker.clock.now() + lease).await {
+        let ids: Vec<JobId> = running.keys().map(|(id, _)| *id).collect();
+        match db::jobs::renew(&worker.db, worker.owner, &ids, worker.clock.now() + lease).await {
             Ok(held) => {
                 for (_, lost) in running.iter().filter(|(key, _)| !held.contains(key)) {
                     lost.cancel();
                 }
             }
-            Err(error) => tracing::warn!(%error, "cannot renew leases: the database is away"),
+            Err(error) => {
+                tracing::warn!(%error, "cannot renew leases: the database is away");
+                // Once it is back, leases that ran out meanwhile are soon taken.
+                pause = pause.min(AFTER_FAILURE);
+            }
         }
     }
 }

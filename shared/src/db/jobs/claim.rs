@@ -74,24 +74,37 @@ pub async fn claim(
     rows.into_iter().map(TryInto::try_into).collect()
 }
 
-/// Extends the leases of everything that `owner` runs. Returns what it still holds; anything else it runs was lost.
+/// Extends the leases of `running`, which is what `owner` knows that it runs: a claim whose answer was lost on the way must
+/// run out. Returns what it still holds; anything else of it was lost.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn renew(db: &Db, owner: Uuid, lease_until: DateTime<Utc>) -> sqlx::Result<Vec<(JobId, i32)>> {
-    let sql = "update jobs set lease_until = $2 where state = 'running' and owner = $1 returning id, claims";
-    let rows: Vec<(Uuid, i32)> =
-        on!(db, c => sqlx::query_as(sql).bind(owner).bind(lease_until).fetch_all(c).await)?;
+pub async fn renew(
+    db: &Db,
+    owner: Uuid,
+    running: &[JobId],
+    lease_until: DateTime<Utc>,
+) -> sqlx::Result<Vec<(JobId, i32)>> {
+    let rows: Vec<(Uuid, i32)> = on!(db, c => {
+        let mut query = QueryBuilder::new("update jobs set lease_until = ");
+        query.push_bind(lease_until).push(" where state = 'running' and owner = ").push_bind(owner).push(" and id in (");
+        let mut list = query.separated(", ");
+        for id in running {
+            list.push_bind(id.0);
+        }
+        query.push(if running.is_empty() { "null) returning id, claims" } else { ") returning id, claims" });
+        query.build_query_as().fetch_all(c).await
+    })?;
     Ok(rows.into_iter().map(|(id, claims)| (JobId(id), claims)).collect())
 }
 
-/// Gives every running job back, as the one process that uses this database has just started. Embedded only.
+/// Ends every lease, as the one process that uses this database has just started. Embedded only. The tries count: a job
+/// that takes its process down each time must end, too.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn release_all(db: &Db, now: DateTime<Utc>) -> sqlx::Result<()> {
-    let running = "update jobs set state = 'waiting', owner = null, lease_until = null, due_at = $1, publish_at = $1,
-        attempt = attempt - 1 where state = 'running'";
+    let running = "update jobs set lease_until = $1 where state = 'running' and lease_until > $1";
     let waiting = "update jobs set publish_at = due_at where state = 'waiting' and publish_at is null";
     on!(db, c => {
         sqlx::query(running).bind(now).execute(c).await?;
