@@ -10,15 +10,19 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
-    db::{self, Db},
+    db::{self, Db, jobs::Due},
     domain::{JobId, QueueName},
-    queue::{DeadLetter, SharedQueue, Wakeup},
+    queue::{DeadLetter, QueueError, SharedQueue, Wakeup},
 };
 
 /// Rows published in one transaction.
 const BATCH: i64 = 500;
 /// Published at the same time.
 const AT_ONCE: usize = 16;
+/// Nothing more of a batch is published after this: its rows are locked, and workers that want them wait.
+const HOLD: Duration = Duration::from_secs(1);
+/// What a queue refuses is offered to it again after this, so that it does not stand in the way of other queues' jobs.
+const REFUSED: TimeDelta = TimeDelta::seconds(5);
 /// Longest sleep between two looks.
 const TICK: Duration = Duration::from_millis(250);
 /// How often queues are declared, leases checked, and lost messages looked for.
@@ -42,14 +46,22 @@ pub struct Dispatcher {
     pub max_attempts: i32,
 }
 
+/// What became of a batch; what is in neither list was not tried, or without success.
+#[derive(Default)]
+struct Published {
+    ids: Vec<JobId>,
+    refused: Vec<JobId>,
+    error: Option<QueueError>,
+}
+
 impl Dispatcher {
     /// Runs until `stop` is cancelled. Outages of database and broker are waited out.
     pub async fn run(self, stop: CancellationToken) {
         let mut chores_due = Instant::now();
         let mut leases_from = Instant::now();
         let mut down = false;
-        while !stop.is_cancelled() {
-            let look = self.look(&mut chores_due, leases_from).await;
+        // Breaking off in the middle is harmless: what was published and not noted is published once more.
+        while let Some(look) = stop.run_until_cancelled(self.look(&mut chores_due, leases_from)).await {
             let pause = match look {
                 Ok(pause) => {
                     if std::mem::take(&mut down) {
@@ -61,8 +73,9 @@ impl Dispatcher {
                     if !std::mem::replace(&mut down, true) {
                         tracing::warn!(%error, "dispatcher cannot work; goes on trying");
                     }
-                    leases_from = Instant::now() + AFTER_OUTAGE;
-                    chores_due = Instant::now();
+                    if error.downcast_ref::<QueueError>().is_none() {
+                        leases_from = Instant::now() + AFTER_OUTAGE;
+                    }
                     Duration::from_secs(1)
                 }
             };
@@ -73,15 +86,18 @@ impl Dispatcher {
         }
     }
 
+    /// A queue that is in trouble holds up neither the others nor the leases.
     async fn look(&self, chores_due: &mut Instant, leases_from: Instant) -> anyhow::Result<Duration> {
+        let mut restored = Ok(());
         if *chores_due <= Instant::now() {
+            *chores_due = Instant::now() + CHORES;
             if leases_from <= Instant::now() {
                 self.take_expired().await?;
             }
-            self.restore_lost().await?;
-            *chores_due = Instant::now() + CHORES;
+            restored = self.restore_lost().await;
         }
-        while self.publish_due().await? {}
+        while self.publish_due().await? && Instant::now() < *chores_due {}
+        restored?;
         let next = db::jobs::next_due(&self.db).await?;
         let wait = next.map_or(TICK, |at| (at - self.clock.now()).to_std().unwrap_or_default());
         Ok(wait.clamp(Duration::from_millis(2), TICK))
@@ -95,24 +111,39 @@ impl Dispatcher {
         if due.is_empty() {
             return Ok(false);
         }
-        let count = due.len();
-        let published: Vec<Result<JobId, _>> = stream::iter(due)
-            .map(|due| async move {
-                let wakeup = Wakeup { job: due.id, queue: due.queue, traceparent: due.traceparent };
-                self.queue.publish(&wakeup).await.map(|()| wakeup.job)
-            })
-            .buffer_unordered(AT_ONCE)
-            .collect()
-            .await;
-        let (ids, mut errors) = (Vec::from_iter(published.iter().filter_map(|r| r.as_ref().ok().copied())), published);
+        let more = i64::try_from(due.len()).is_ok_and(|count| count == BATCH);
+        let Published { ids, refused, error } = self.publish_all(due).await;
         db::jobs::published(&mut tx, &ids).await?;
+        db::jobs::put_off(&mut tx, &refused, self.clock.now() + REFUSED).await?;
         tx.commit().await?;
         metrics::counter!("tapedeck_dispatched_total").increment(ids.len() as u64);
-        errors.retain(Result::is_err);
-        match errors.pop() {
-            Some(Err(error)) => Err(error.into()),
-            _ => Ok(i64::try_from(count).is_ok_and(|count| count == BATCH)),
+        error.map_or(Ok(more), |error| Err(error.into()))
+    }
+
+    /// Publishes as many as it can while others wait for these rows: not for long, and not at all without a broker.
+    async fn publish_all(&self, due: Vec<Due>) -> Published {
+        let publish = |due: Due| async move {
+            let wakeup = Wakeup { job: due.id, queue: due.queue, traceparent: due.traceparent };
+            (wakeup.job, self.queue.publish(&wakeup).await)
+        };
+        let enough = CancellationToken::new();
+        let due = stream::iter(due).take_until(tokio::time::timeout(HOLD, enough.cancelled()));
+        let mut answers = std::pin::pin!(due.map(publish).buffer_unordered(AT_ONCE));
+        let mut published = Published::default();
+        while let Some((id, answer)) = answers.next().await {
+            match answer {
+                Ok(()) => published.ids.push(id),
+                Err(error @ QueueError::Refused(_)) => {
+                    published.refused.push(id);
+                    published.error = Some(error);
+                }
+                Err(error @ QueueError::Unreachable(_)) => {
+                    published.error = Some(error);
+                    enough.cancel();
+                }
+            }
         }
+        published
     }
 
     async fn take_expired(&self) -> anyhow::Result<()> {
@@ -138,22 +169,30 @@ impl Dispatcher {
 
     /// A queue that had to be created held nothing; one that is empty holds no message of a row that waits for long.
     async fn restore_lost(&self) -> anyhow::Result<()> {
-        for queue in self.queue.declare(&self.queues).await? {
-            let jobs = db::jobs::republish(&self.db, &queue).await?;
+        let mut restored = Ok(());
+        for queue in &self.queues {
+            if let Err(error) = self.restore(queue).await {
+                restored = Err(error);
+            }
+        }
+        restored
+    }
+
+    async fn restore(&self, queue: &QueueName) -> anyhow::Result<()> {
+        if !self.queue.declare(std::slice::from_ref(queue)).await?.is_empty() {
+            let jobs = db::jobs::republish(&self.db, queue).await?;
             if jobs > 0 {
                 tracing::warn!(%queue, jobs, "the broker had lost this queue; its jobs are published again");
             }
         }
-        for queue in &self.queues {
-            // A queue that holds messages may hold this row's; a healthy one is empty every now and then.
-            if self.queue.depth(queue).await? > 0 {
-                continue;
-            }
-            let before = self.clock.now() - LOST_AFTER;
-            let jobs = db::jobs::republish_lost(&self.db, queue, before).await?;
-            if jobs > 0 {
-                tracing::info!(%queue, jobs, "messages were lost; their jobs are published again");
-            }
+        // A queue that holds messages may hold this row's; a healthy one is empty every now and then.
+        if self.queue.depth(queue).await? > 0 {
+            return Ok(());
+        }
+        let before = self.clock.now() - LOST_AFTER;
+        let jobs = db::jobs::republish_lost(&self.db, queue, before).await?;
+        if jobs > 0 {
+            tracing::info!(%queue, jobs, "messages were lost; their jobs are published again");
         }
         Ok(())
     }

@@ -59,11 +59,24 @@ pub async fn next_due(db: &Db) -> sqlx::Result<Option<DateTime<Utc>>> {
 /// # Errors
 /// When the database is away.
 pub async fn published(tx: &mut Tx, ids: &[JobId]) -> sqlx::Result<()> {
+    publish_at(tx, ids, None).await
+}
+
+/// Has these jobs, which this transaction has locked, published at another time; they stay due.
+///
+/// # Errors
+/// When the database is away.
+pub async fn put_off(tx: &mut Tx, ids: &[JobId], until: DateTime<Utc>) -> sqlx::Result<()> {
+    publish_at(tx, ids, Some(until)).await
+}
+
+async fn publish_at(tx: &mut Tx, ids: &[JobId], at: Option<DateTime<Utc>>) -> sqlx::Result<()> {
     if ids.is_empty() {
         return Ok(());
     }
     within!(tx, c => {
-        let mut query = QueryBuilder::new("update jobs set publish_at = null where id in (");
+        let mut query = QueryBuilder::new("update jobs set publish_at = ");
+        query.push_bind(at).push(" where id in (");
         let mut list = query.separated(", ");
         for id in ids {
             list.push_bind(id.0);
@@ -109,19 +122,19 @@ pub async fn republish_lost(db: &Db, queue: &QueueName, before: DateTime<Utc>) -
     on!(db, c => sqlx::query(sql).bind(queue.as_str()).bind(before).execute(c).await.map(|done| done.rows_affected()))
 }
 
-/// Takes jobs from workers whose lease ran out: due again, or dead when they have had `max_attempts` tries. Returns the
-/// dead ones.
+/// Takes jobs from workers whose lease ran out: due again (with fresh attempts if there was news), or dead when they have had
+/// `max_attempts` tries. Returns the dead ones.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn expire(db: &Db, max_attempts: i32, now: DateTime<Utc>) -> sqlx::Result<(u64, Vec<Lost>)> {
     let dead = "update jobs set state = 'dead', owner = null, lease_until = null, again = false, finished_at = $1,
         reason = 'worker-lost', error = 'the worker vanished in the middle, again and again'
-        where state = 'running' and lease_until < $1 and attempt >= $2 returning id, queue, attempt";
+        where state = 'running' and lease_until < $1 and attempt >= $2 and not again returning id, queue, attempt";
     let rows: Vec<(Uuid, String, i32)> =
         on!(db, c => sqlx::query_as(dead).bind(now).bind(max_attempts).fetch_all(c).await)?;
     let back = "update jobs set state = 'waiting', owner = null, lease_until = null, again = false, due_at = $1,
-        publish_at = $1, reason = 'worker-lost' where state = 'running' and lease_until < $1";
+        attempt = case when again then 0 else attempt end, publish_at = $1, reason = 'worker-lost' where state = 'running' and lease_until < $1";
     let back = on!(db, c => sqlx::query(back).bind(now).execute(c).await.map(|done| done.rows_affected()))?;
     let lost = |(id, queue, attempts)| Lost { id: JobId(id), queue: QueueName::from(queue), attempts };
     Ok((back, rows.into_iter().map(lost).collect()))
