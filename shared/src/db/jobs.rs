@@ -5,7 +5,9 @@ mod due;
 
 use chrono::{DateTime, Utc};
 pub use claim::{claim, release_all, renew};
-pub use due::{Due, Lost, due, expire, next_due, note_published, published, republish, republish_lost, stats, QueueStats};
+pub use due::{
+    Due, Lost, QueueStats, due, expire, next_due, note_published, published, put_off, republish, republish_lost, stats,
+};
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
@@ -23,42 +25,50 @@ pub async fn add(
     now: DateTime<Utc>,
     publish_at: DateTime<Utc>,
 ) -> sqlx::Result<Vec<(JobId, QueueName)>> {
-    // In the order of their ids, so that two transactions that wake the same jobs cannot wait for each other; and each
-    // once, as a statement cannot touch a row twice. Waking wins over not waking.
+    // In the order of their ids and in one statement, so that two transactions that wake the same jobs cannot wait for each
+    // other; and each once, as a statement cannot touch a row twice. Waking wins over not waking.
     let mut batch: Vec<_> = batch.iter().collect();
     batch.sort_by_key(|(job, _)| (job.id, std::cmp::Reverse(job.wake)));
     batch.dedup_by_key(|(job, _)| job.id);
-    let mut waiting = Vec::new();
-    for wake in [Wake::No, Wake::Yes] {
-        let some: Vec<_> = batch.iter().filter(|(job, _)| job.wake == wake).collect();
-        if some.is_empty() {
-            continue;
-        }
-        let rows: Vec<(Uuid, String, String)> = within!(tx, c => {
-            let mut query = QueryBuilder::new(
-                "insert into jobs (id, step, queue, call_id, event_id, sink, state, due_at, publish_at, attempt, claims,
-                 snoozes, again, traceparent, created_at) ",
-            );
-            query.push_values(&some, |mut row, (job, traceparent)| {
-                row.push_bind(job.id.0).push_bind(job.step.as_str()).push_bind(job.queue().as_str().to_owned());
-                row.push_bind(job.call_id.map(|id| id.0)).push_bind(job.event_id.map(|id| id.0));
-                row.push_bind(job.sink.as_ref().map(|s| s.as_str().to_owned())).push("'waiting'");
-                row.push_bind(now).push_bind(publish_at).push("0, 0, 0, false").push_bind(traceparent.clone());
-                row.push_bind(now);
-            });
-            query.push(match wake {
-                Wake::No => " on conflict (id) do nothing returning id, queue, state",
-                Wake::Yes => WAKE,
-            });
-            query.build_query_as().fetch_all(c).await
-        })?;
-        waiting.extend(
-            rows.into_iter()
-                .filter(|(_, _, state)| state == JobState::Waiting.as_str())
-                .map(|(id, queue, _)| (JobId(id), QueueName::from(queue))),
-        );
+    if batch.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(waiting)
+    let woken: Vec<_> = batch.iter().filter(|(job, _)| job.wake == Wake::Yes).map(|(job, _)| job.id.0).collect();
+    let rows: Vec<(Uuid, String, String)> = within!(tx, c => {
+        let mut query = QueryBuilder::new(
+            "insert into jobs (id, step, queue, call_id, event_id, sink, state, due_at, publish_at, attempt, claims,
+             snoozes, again, traceparent, created_at) ",
+        );
+        query.push_values(&batch, |mut row, (job, traceparent)| {
+            row.push_bind(job.id.0).push_bind(job.step.as_str()).push_bind(job.queue().as_str().to_owned());
+            row.push_bind(job.call_id.map(|id| id.0)).push_bind(job.event_id.map(|id| id.0));
+            row.push_bind(job.sink.as_ref().map(|s| s.as_str().to_owned())).push("'waiting'");
+            row.push_bind(now).push_bind(publish_at).push("0, 0, 0, false").push_bind(traceparent.clone());
+            row.push_bind(now);
+        });
+        query.push(if woken.is_empty() { " on conflict (id) do nothing" } else { WAKE });
+        if !woken.is_empty() && woken.len() < batch.len() {
+            query.push(" where jobs.id in (");
+            let mut list = query.separated(", ");
+            for id in &woken {
+                list.push_bind(*id);
+            }
+            query.push(")");
+        }
+        query.push(" returning id, queue, state").build_query_as().fetch_all(c).await
+    })?;
+    let waits = |(_, _, state): &(Uuid, String, String)| state == JobState::Waiting.as_str();
+    Ok(rows.into_iter().filter(waits).map(|(id, queue, _)| (JobId(id), QueueName::from(queue))).collect())
+}
+
+/// Locks those of these jobs that exist, in the order of their ids: who will change several of them in several statements
+/// does this first, so that two transactions cannot wait for each other. SQLite has one writer anyway.
+pub(super) async fn lock(tx: &mut Tx, ids: &[Uuid]) -> sqlx::Result<()> {
+    if let Tx::Postgres(tx) = tx {
+        let sql = "select id from jobs where id = any($1) order by id for no key update";
+        sqlx::query(sql).bind(ids).execute(&mut **tx).await?;
+    }
+    Ok(())
 }
 
 const WAKE: &str = " on conflict (id) do update set
@@ -66,12 +76,11 @@ const WAKE: &str = " on conflict (id) do update set
     again = jobs.state = 'running',
     publish_at = case when jobs.state = 'running' then jobs.publish_at else excluded.publish_at end,
     due_at = case when jobs.state = 'running' then jobs.due_at else excluded.due_at end,
-    attempt = case when jobs.state in ('waiting', 'running') then jobs.attempt else 0 end,
+    attempt = case when jobs.state = 'running' then jobs.attempt else 0 end,
     snoozes = case when jobs.state = 'running' then jobs.snoozes else 0 end,
     reason = case when jobs.state in ('waiting', 'running') then jobs.reason else null end,
     error = case when jobs.state in ('waiting', 'running') then jobs.error else null end,
-    finished_at = null
-    returning id, queue, state";
+    finished_at = null";
 
 /// Where a job stands, and the attempts it has had.
 ///
@@ -130,7 +139,8 @@ pub async fn replay(db: &Db, which: &Which, now: DateTime<Utc>) -> sqlx::Result<
                 query.push("state = 'dead' and call_id = ").push_bind(call.0);
             }
             Which::Dead { queue, reason, limit } => {
-                query.push("id in (select id from jobs where state = 'dead'");
+                // Said twice: somebody else may replay it between the choice and the change.
+                query.push("state = 'dead' and id in (select id from jobs where state = 'dead'");
                 if let Some(queue) = queue {
                     query.push(" and queue = ").push_bind(queue.as_str().to_owned());
                 }

@@ -78,14 +78,14 @@ pub async fn settle(
     publish_at: DateTime<Utc>,
 ) -> sqlx::Result<Settled> {
     let mut tx = db.begin().await?;
+    let touched = batch.iter().flat_map(|s| s.next.iter().map(|next| next.id).chain([s.job.id]));
+    jobs::lock(&mut tx, &touched.map(|id| id.0).collect::<Vec<_>>()).await?;
     let held = end_all(&mut tx, owner, batch, now).await?;
     let mine: Vec<&Settlement> = batch.iter().filter(|s| held.contains(&s.job.id)).collect();
     results::write(&mut tx, &mine, now).await?;
     failures(&mut tx, &mine, now).await?;
-    let next: Vec<_> = mine
-        .iter()
-        .flat_map(|s| s.next.iter().map(|job| (job.clone(), s.job.traceparent.clone())))
-        .collect();
+    let next: Vec<_> =
+        mine.iter().flat_map(|s| s.next.iter().map(|job| (job.clone(), s.job.traceparent.clone()))).collect();
     let waiting = jobs::add(&mut tx, &next, now, publish_at).await?;
     tx.commit().await?;
     Ok(Settled { held, waiting })
@@ -117,7 +117,8 @@ async fn end_all(tx: &mut Tx, owner: Uuid, batch: &[Settlement], now: DateTime<U
     Ok(held)
 }
 
-const DONE: &str = "update jobs set owner = null, lease_until = null, snoozes = 0, again = false, reason = null, error = null,
+const DONE: &str =
+    "update jobs set owner = null, lease_until = null, snoozes = 0, again = false, reason = null, error = null,
     state = case when again then 'waiting' else 'done' end,
     attempt = case when again then 0 else attempt end,
     finished_at = ";
@@ -136,9 +137,7 @@ async fn end_one(tx: &mut Tx, owner: Uuid, settlement: &Settlement, now: DateTim
             let error = Some(error.as_str());
             ("waiting", Some(*due_at), job.attempt - 1, job.snoozes + 1, Some(reason.as_ref()), error)
         }
-        End::Dead { reason, error } => {
-            ("dead", None, job.attempt, 0, Some(reason.as_ref()), Some(error.as_str()))
-        }
+        End::Dead { reason, error } => ("dead", None, job.attempt, 0, Some(reason.as_ref()), Some(error.as_str())),
     };
     // News that came while it ran makes it due at once, with fresh attempts, however this try ended.
     let sql = "update jobs set owner = null, lease_until = null, again = false,
