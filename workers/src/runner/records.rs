@@ -89,14 +89,14 @@ async fn claim(books: Books, mut ids: Vec<JobId>) -> Vec<Result<Option<Job>, Awa
     ids.sort();
     ids.dedup();
     let now = books.clock.now();
-    let mut claimed: HashMap<JobId, Job> = match db::jobs::claim(&books.db, &ids, books.owner, now, now + books.lease).await
-    {
-        Ok(jobs) => jobs.into_iter().map(|job| (job.id, job)).collect(),
-        Err(error) => {
-            tracing::warn!(%error, "cannot claim jobs: the database is away");
-            return asked.iter().map(|_| Err(Away)).collect();
-        }
-    };
+    let mut claimed: HashMap<JobId, Job> =
+        match db::jobs::claim(&books.db, &ids, books.owner, now, now + books.lease).await {
+            Ok(jobs) => jobs.into_iter().map(|job| (job.id, job)).collect(),
+            Err(error) => {
+                tracing::warn!(%error, "cannot claim jobs: the database is away");
+                return asked.iter().map(|_| Err(Away)).collect();
+            }
+        };
     // The same job twice in one batch (a duplicate message): the first has it.
     asked.iter().map(|id| Ok(claimed.remove(id))).collect()
 }
@@ -104,8 +104,8 @@ async fn claim(books: Books, mut ids: Vec<JobId>) -> Vec<Result<Option<Job>, Awa
 async fn settle(books: Books, batch: Vec<Settlement>) -> Vec<Result<bool, Settlement>> {
     match write(&books, &batch).await {
         Ok(held) => held.into_iter().map(Ok).collect(),
-        Err(sqlx_error) if batch.len() > 1 && sqlx_error.as_database_error().is_some() => {
-            // One of them cannot be written, or it lost a deadlock: each for itself.
+        Err(error) if error.as_database_error().is_some() && !passes(&error) => {
+            // One of them cannot be written: each for itself.
             let mut results = Vec::with_capacity(batch.len());
             for settlement in batch {
                 results.push(alone(&books, settlement).await);
@@ -113,13 +113,24 @@ async fn settle(books: Books, batch: Vec<Settlement>) -> Vec<Result<bool, Settle
             results
         }
         Err(error) => {
-            if batch.len() == 1 && error.as_database_error().is_some() {
-                let settlement = batch.into_iter().next();
-                return futures::future::join_all(settlement.map(|s| alone(&books, s))).await;
-            }
             tracing::warn!(%error, jobs = batch.len(), "cannot settle: the database is away");
             batch.into_iter().map(Err).collect()
         }
+    }
+}
+
+/// Whether the database says that it cannot at this moment (it shuts down, starts, is full, lost a deadlock), rather than that
+/// it never will: results that were paid for must outlast that. By SQLSTATE class, and SQLite's primary result codes.
+fn passes(error: &shared::db::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    match code.as_deref() {
+        Some(sqlite) if sqlite.len() < 5 && sqlite.bytes().all(|b| b.is_ascii_digit()) => {
+            let primary = sqlite.parse::<u32>().map(|code| code & 0xff);
+            // Busy, locked, out of memory, interrupted, I/O, full, cannot open.
+            matches!(primary, Ok(5 | 6 | 7 | 9 | 10 | 13 | 14))
+        }
+        Some(state) => ["08", "25", "40", "53", "55", "57", "58"].iter().any(|class| state.starts_with(class)),
+        None => true,
     }
 }
 
@@ -127,16 +138,14 @@ async fn settle(books: Books, batch: Vec<Settlement>) -> Vec<Result<bool, Settle
 async fn alone(books: &Books, mut settlement: Settlement) -> Result<bool, Settlement> {
     let refused = match write(books, std::slice::from_ref(&settlement)).await {
         Ok(held) => return Ok(held.first().copied().unwrap_or(false)),
-        Err(error) if error.as_database_error().is_some() => error,
+        Err(error) if error.as_database_error().is_some() && !passes(&error) => error,
         Err(_) => return Err(settlement),
     };
     tracing::error!(job.id = %settlement.job.id, error = %refused, "the database refuses this result");
     let error = "the database refuses this result".to_owned();
     let reason = "cannot-record".into();
     settlement.end = match crate::schedule::delay(settlement.job.attempt, 1.0, 0.0) {
-        Some(delay) => {
-            End::Again { due_at: books.clock.now() + delay, counts: true, verdict: "retry", reason, error }
-        }
+        Some(delay) => End::Again { due_at: books.clock.now() + delay, counts: true, verdict: "retry", reason, error },
         None => End::Dead { reason, error },
     };
     settlement.writes.clear();
@@ -150,10 +159,8 @@ async fn alone(books: &Books, mut settlement: Settlement) -> Result<bool, Settle
 async fn write(books: &Books, batch: &[Settlement]) -> Result<Vec<bool>, shared::db::Error> {
     let now = books.clock.now();
     let settled = db::settle::settle(&books.db, books.owner, batch, now, now + GRACE).await?;
-    let traces: HashMap<_, _> = batch
-        .iter()
-        .flat_map(|s| s.next.iter().map(|next| (next.id, s.job.traceparent.clone())))
-        .collect();
+    let traces: HashMap<_, _> =
+        batch.iter().flat_map(|s| s.next.iter().map(|next| (next.id, s.job.traceparent.clone()))).collect();
     for (job, queue) in settled.waiting {
         let traceparent = traces.get(&job).cloned().flatten();
         books.publisher.publish(job, queue, traceparent);

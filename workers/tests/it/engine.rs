@@ -13,7 +13,7 @@ use anyhow::anyhow;
 use async_trait::async_trait;
 use shared::{
     db,
-    domain::{CallId, Job, JobId, NewJob, Outcome, QueueName, Step, StepError, Wake},
+    domain::{CallId, Conclusion, Job, JobId, NewJob, Outcome, QueueName, Step, StepError, Wake, Write},
     env::Env,
     queue::Wakeup,
     replay::{Which, replay},
@@ -311,7 +311,8 @@ async fn a_queue_that_vanished_is_filled_again(at: Installation) {
     let dispatching = tokio::spawn(workers::runner::dispatcher(&at.app).run(stop.clone()));
     eventually("all are published", async || at.app.queue.depth(&FETCH).await.is_ok_and(|depth| depth == 5)).await;
     at.scratch.delete_queues().await;
-    eventually("all are published again", async || at.app.queue.depth(&FETCH).await.is_ok_and(|depth| depth == 5)).await;
+    eventually("all are published again", async || at.app.queue.depth(&FETCH).await.is_ok_and(|depth| depth == 5))
+        .await;
     stop.cancel();
     dispatching.await.unwrap();
     let worker = at.start(vec![step]);
@@ -319,6 +320,41 @@ async fn a_queue_that_vanished_is_filled_again(at: Installation) {
         at.ends(id, "done").await;
     }
     assert_eq!(runs.load(Ordering::SeqCst), 5);
+    worker.stop().await;
+    at.close().await;
+}
+
+/// Postgres says so while it shuts down, starts, or its disk is full; SQLite has no such states to put it into.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_result_outlasts_a_database_that_cannot_take_it_at_the_moment() {
+    let at = Installation::new(Shape::Production).await;
+    let db::Db::Postgres(pool) = at.app.db.clone() else { panic!("not Postgres") };
+    for sql in [
+        "create sequence refused",
+        "create function refuse() returns trigger language plpgsql as $$ begin
+            perform nextval('refused'); raise exception 'full' using errcode = '53100'; end $$",
+        "create trigger refusing before update on calls for each row when (new.conclusion is not null)
+            execute function refuse()",
+    ] {
+        sqlx::query(sql).execute(&pool).await.unwrap();
+    }
+    let call = crate::given::call(&at.app, crate::given::Given::default()).await.id;
+    let (step, runs) = told(Step::Fetch, move |_, _| async move {
+        let writes = vec![Write::Conclusion(call, Conclusion::Analyzed)];
+        Ok(Outcome { writes, ..Outcome::default() })
+    });
+    let worker = at.start(vec![step]);
+    let id = at.add(Step::Fetch).await;
+    eventually("it was refused", async || {
+        let tries: i64 = sqlx::query_scalar("select last_value from refused").fetch_one(&pool).await.unwrap();
+        tries >= 4
+    })
+    .await;
+    sqlx::query("drop trigger refusing on calls").execute(&pool).await.unwrap();
+    at.ends(id, "done").await;
+    assert_eq!((at.state(id).await.1, runs.load(Ordering::SeqCst)), (1, 1), "nothing was done again");
+    let concluded = db::calls::find(&at.app.db, call).await.unwrap().unwrap().conclusion;
+    assert_eq!(concluded, Some(Conclusion::Analyzed));
     worker.stop().await;
     at.close().await;
 }
