@@ -11,6 +11,8 @@ use crate::domain::{StepError, Verdict};
 const BODY_LIMIT: usize = 16 * 1024;
 /// How long a vendor is left alone that answers 429 without saying for how long.
 const DEFAULT_PAUSE: Duration = Duration::from_secs(10);
+/// Nor is one asked again sooner that limits us and wants no wait: it would be hammered without end.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 /// No vendor is believed that asks for more than a day.
 const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 3600);
 
@@ -62,9 +64,10 @@ impl ClientError {
 
     /// An answer of 400 and above whose parts were read by another client.
     pub fn from_parts(vendor: &'static str, status: StatusCode, after: Option<Duration>, body: String) -> Self {
+        let limited = ErrorKind::RateLimited { after: after.unwrap_or(DEFAULT_PAUSE).max(SHORTEST_PAUSE) };
         let kind = match status.as_u16() {
-            429 => ErrorKind::RateLimited { after: after.unwrap_or(DEFAULT_PAUSE) },
-            503 if after.is_some() => ErrorKind::RateLimited { after: after.unwrap_or(DEFAULT_PAUSE) },
+            429 => limited,
+            503 if after.is_some() => limited,
             408 | 500..=599 => ErrorKind::Broken,
             _ => ErrorKind::Refused,
         };
@@ -188,6 +191,13 @@ mod tests {
             assert_eq!(retry_after(&headers, now), Some(Duration::from_secs_f64(seconds.max(0.0))), "{name}: {value}");
         }
         assert_eq!(retry_after(&HeaderMap::new(), now), None);
+    }
+
+    #[test]
+    fn a_vendor_that_limits_us_and_wants_no_wait_is_left_alone_for_a_moment() {
+        let limited =
+            ClientError::from_parts("ghl", StatusCode::TOO_MANY_REQUESTS, Some(Duration::ZERO), String::new());
+        assert_eq!(limited.kind, ErrorKind::RateLimited { after: Duration::from_secs(1) });
     }
 
     #[test]

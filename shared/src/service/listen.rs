@@ -45,7 +45,7 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     while let Some(stream) = accept(&listener, &stop).await {
-        let Ok(permit) = room.clone().acquire_owned().await else { break };
+        let Some(Ok(permit)) = stop.run_until_cancelled(room.clone().acquire_owned()).await else { break };
         let connection = connect(stream, router.clone(), &graceful);
         tokio::spawn(async move {
             connection.await;
