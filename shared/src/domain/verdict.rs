@@ -43,7 +43,12 @@ pub struct StepError {
 impl StepError {
     /// Try again by the schedule.
     pub fn retry(reason: &'static str, source: impl Into<anyhow::Error>) -> Self {
-        Self { verdict: Verdict::Retry { after: None }, reason: reason.into(), source: source.into(), writes: Vec::new() }
+        Self {
+            verdict: Verdict::Retry { after: None },
+            reason: reason.into(),
+            source: source.into(),
+            writes: Vec::new(),
+        }
     }
 
     /// Come back after `after`, without using up an attempt.
@@ -96,6 +101,13 @@ pub struct Outcome {
     pub writes: Vec<Write>,
     /// What is due now.
     pub next: Vec<NewJob>,
+}
+
+impl Outcome {
+    /// For a job of a call that was found to be another one: that one has jobs of its own.
+    pub fn merged() -> Self {
+        Self { skipped: Some("merged".into()), ..Self::default() }
+    }
 }
 
 /// A result to be written.

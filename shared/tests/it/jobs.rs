@@ -12,8 +12,8 @@ use shared::{
         settle::{End, Settlement, settle},
     },
     domain::{
-        CallFacts, CallId, CallKey, Conclusion, EventId, EventKind, Job, JobId, NewEvent, NewJob, Phone, ProviderId, SinkId,
-        Step, Wake, Write,
+        CallFacts, CallId, CallKey, Conclusion, Delivery, EventId, EventKind, Job, JobId, Milestone, NewEvent, NewJob,
+        Phone, ProviderId, Recording, SinkId, Step, Wake, Write,
     },
     testing::{Scratch, Shape},
 };
@@ -45,11 +45,16 @@ on_both_databases! {
     of_many_claims_at_once_one_gets_the_job,
     a_job_that_is_not_due_cannot_be_claimed,
     a_worker_that_lost_its_lease_settles_nothing,
+    a_claim_whose_answer_was_lost_runs_out,
+    a_restart_of_the_only_process_ends_its_leases_and_counts_the_tries,
     news_for_a_running_job_makes_it_run_once_more,
+    news_outlives_the_worker_and_refreshes_the_attempts,
+    a_recording_that_is_stored_cannot_be_concluded_away,
     a_snooze_spends_no_attempt_and_a_retry_does,
     a_dead_job_is_replayed_with_fresh_attempts,
     events_with_a_common_phone_number_become_one_call,
     two_calls_that_turn_out_to_be_one_are_merged,
+    what_was_done_for_a_merged_call_is_kept_and_its_work_goes_on,
     the_dispatcher_sees_what_is_due_and_nothing_else,
     noting_a_publication_late_does_not_undo_a_retry,
     stats_count_what_waits_and_what_is_dead,
@@ -156,7 +161,7 @@ async fn a_worker_that_lost_its_lease_settles_nothing(db: Db) {
     let later = now() + TimeDelta::seconds(61);
     let held = claim_at(&db, id, quick, later).await.unwrap();
     assert_eq!((held.attempt, held.claims), (2, 2));
-    assert!(db::jobs::renew(&db, slow, later).await.unwrap().is_empty());
+    assert!(db::jobs::renew(&db, slow, &[id], later).await.unwrap().is_empty());
     let mut settlement = ended(lost, End::Done { skipped: None });
     settlement.writes.push(Write::Conclusion(call, Conclusion::TooShort));
     assert!(!end(&db, slow, settlement).await, "the job is somebody else's");
@@ -181,6 +186,72 @@ async fn news_for_a_running_job_makes_it_run_once_more(db: Db) {
     assert!(claim(&db, id, owner).await.is_none(), "and only once");
     add(&db, job, now()).await;
     assert!(claim(&db, id, owner).await.is_some(), "news wakes a finished job");
+}
+
+async fn a_claim_whose_answer_was_lost_runs_out(db: Db) {
+    let owner = Uuid::now_v7();
+    let (known, lost) =
+        (NewJob::step(Step::Fetch, CallId::new(), Wake::No), NewJob::step(Step::Fetch, CallId::new(), Wake::No));
+    for job in [&known, &lost] {
+        add(&db, job.clone(), now()).await;
+        claim(&db, job.id, owner).await.unwrap();
+    }
+    let later = now() + TimeDelta::seconds(120);
+    let held = db::jobs::renew(&db, owner, &[known.id], later).await.unwrap();
+    assert_eq!(held, [(known.id, 1)]);
+    let (back, _) = db::jobs::expire(&db, 15, now() + TimeDelta::seconds(61)).await.unwrap();
+    assert_eq!(back, 1);
+    assert_eq!(db::jobs::state(&db, lost.id).await.unwrap(), Some(("waiting".into(), 1)));
+    assert_eq!(db::jobs::renew(&db, owner, &[], later).await.unwrap(), []);
+}
+
+async fn a_restart_of_the_only_process_ends_its_leases_and_counts_the_tries(db: Db) {
+    let id = add(&db, NewJob::step(Step::Fetch, CallId::new(), Wake::No), now()).await;
+    for try_number in 1..=3 {
+        assert_eq!(claim(&db, id, Uuid::now_v7()).await.expect("it is due").attempt, try_number);
+        db::jobs::release_all(&db, now()).await.unwrap();
+        let (back, dead) = db::jobs::expire(&db, 3, now() + TimeDelta::milliseconds(1)).await.unwrap();
+        assert_eq!((back, dead.len()), if try_number < 3 { (1, 0) } else { (0, 1) });
+    }
+}
+
+async fn news_outlives_the_worker_and_refreshes_the_attempts(db: Db) {
+    let owner = Uuid::now_v7();
+    let job = NewJob::sync(CallId::new(), SinkId::new("callmind"));
+    let id = add(&db, job.clone(), now()).await;
+    end(&db, owner, ended(claim(&db, id, owner).await.unwrap(), again(true))).await;
+    assert_eq!(claim(&db, id, owner).await.unwrap().attempt, 2);
+    add(&db, job.clone(), now()).await;
+    let (back, dead) = db::jobs::expire(&db, 2, now() + TimeDelta::seconds(61)).await.unwrap();
+    assert_eq!((back, dead.len()), (1, 0), "the news is still to be brought");
+    let later = now() + TimeDelta::seconds(61);
+    let third = claim_at(&db, id, owner, later).await.unwrap();
+    assert_eq!(third.attempt, 1);
+    end(&db, owner, ended(third, again(true))).await;
+    add(&db, job, now()).await;
+    assert_eq!(claim(&db, id, owner).await.unwrap().attempt, 1, "also while it waits for another try");
+}
+
+fn recording() -> Recording {
+    shared::sinks::sample::recorded().recording.unwrap()
+}
+
+async fn conclude(db: &Db, call: CallId, writes: Vec<Write>) {
+    let owner = Uuid::now_v7();
+    let id = add(db, NewJob::sync(call, SinkId::new("callmind")), now()).await;
+    let job = claim(db, id, owner).await.unwrap();
+    assert!(end(db, owner, Settlement { job, end: End::Done { skipped: None }, writes, next: Vec::new() }).await);
+}
+
+async fn a_recording_that_is_stored_cannot_be_concluded_away(db: Db) {
+    let call = call(&db, "a", &CallFacts::default()).await;
+    let conclusion = async || db::calls::find(&db, call).await.unwrap().unwrap().conclusion;
+    let not_recorded = || vec![Write::Conclusion(call, Conclusion::NotRecorded)];
+    conclude(&db, call, not_recorded()).await;
+    assert_eq!(conclusion().await, Some(Conclusion::NotRecorded));
+    conclude(&db, call, vec![Write::Recording(call, recording()), Write::Conclusion(call, Conclusion::Analyzed)]).await;
+    conclude(&db, call, not_recorded()).await;
+    assert_eq!(conclusion().await, Some(Conclusion::Analyzed));
 }
 
 async fn a_snooze_spends_no_attempt_and_a_retry_does(db: Db) {
@@ -247,6 +318,29 @@ async fn two_calls_that_turn_out_to_be_one_are_merged(db: Db) {
     assert_eq!(both, first);
     assert_eq!(db::calls::find(&db, second).await.unwrap().unwrap().id, first, "the old name still finds it");
     assert_eq!(call(&db, "4", &facts(&[key("id", "7")], None)).await, first);
+}
+
+async fn what_was_done_for_a_merged_call_is_kept_and_its_work_goes_on(db: Db) {
+    let first = call(&db, "1", &facts(&[key("uuid", "u-1")], None)).await;
+    let second = call(&db, "2", &facts(&[key("id", "7")], None)).await;
+    let stored = recording();
+    let fetch = add(&db, NewJob::step(Step::Fetch, second, Wake::No), now()).await;
+    claim(&db, fetch, Uuid::now_v7()).await.unwrap();
+    let sink = SinkId::new("callmind");
+    let delivery = Delivery { milestone: Milestone::Ended, content_hash: "h".into(), refs: serde_json::json!({}) };
+    let writes = vec![
+        Write::Recording(second, stored.clone()),
+        Write::Delivery(second, sink.clone(), delivery.clone()),
+        Write::Conclusion(second, Conclusion::Analyzed),
+    ];
+    conclude(&db, second, writes).await;
+    call(&db, "3", &facts(&[key("id", "7"), key("uuid", "u-1")], None)).await;
+    assert_eq!(db::recordings::find(&db, first).await.unwrap(), Some(stored));
+    assert_eq!(db::deliveries::of(&db, first, &sink).await.unwrap(), [delivery]);
+    assert_eq!(db::calls::find(&db, first).await.unwrap().unwrap().conclusion, Some(Conclusion::Analyzed));
+    for job in [NewJob::step(Step::Fetch, first, Wake::No), NewJob::sync(first, sink)] {
+        assert!(claim(&db, job.id, Uuid::now_v7()).await.is_some(), "{:?} is due", job.step);
+    }
 }
 
 async fn the_dispatcher_sees_what_is_due_and_nothing_else(db: Db) {

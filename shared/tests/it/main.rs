@@ -1,7 +1,10 @@
 //! Tests of the crate from outside. One binary; a file per thing that is tested.
 
+mod budgets;
 mod callmind;
 mod cloudtalk;
+mod contention;
+mod dispatching;
 mod gohighlevel;
 mod guard;
 mod jobs;

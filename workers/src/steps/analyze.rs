@@ -76,6 +76,9 @@ impl Run for Analyze {
         let id = job.call_id.ok_or_else(|| anyhow!("an analyze job without a call")).or_fail("broken-job")?;
         let call = db::calls::find(&self.db, id).await.or_ours()?;
         let call = call.ok_or_else(|| anyhow!("its call is gone")).or_fail("call-gone")?;
+        if call.id != id {
+            return Ok(Outcome::merged());
+        }
         if db::feedback::find(&self.db, call.id).await.or_ours()?.is_some() {
             return Ok(self.concluded(call, Conclusion::Analyzed));
         }

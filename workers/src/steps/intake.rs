@@ -109,8 +109,12 @@ fn due(call: &Call, kind: &EventKind, said: &CallFacts, sinks: &Sinks) -> Outcom
         let news = said.recording_url.is_some() || *kind == EventKind::RecordingAvailable;
         let wake = if news { Wake::Yes } else { Wake::No };
         outcome.next.push(NewJob::step(Step::Fetch, call.id, wake));
-    } else if call.ended() {
+    } else if call.ended() && call.conclusion.is_none() {
         outcome.writes.push(Write::Conclusion(call.id, Conclusion::NotRecorded));
+        tell.extend(sinks.wanting(Milestone::Analyzed, call));
+    }
+    if call.conclusion.is_some() {
+        // Sinks that were told the end are told what became known since.
         tell.extend(sinks.wanting(Milestone::Analyzed, call));
     }
     tell.sort();

@@ -50,6 +50,9 @@ impl Run for Sync {
         };
         let report = db::reports::load(&self.db, id, Some(sink_id)).await.or_ours()?;
         let mut report = report.ok_or_else(|| anyhow!("its call is gone")).or_fail("call-gone")?;
+        if report.call.id != id {
+            return Ok(Outcome::merged());
+        }
         report.recording_link = has_recording(&report).then(|| self.links.link(&report.call)).flatten();
         report.maybe_written = job.claims > 1;
         let brought = sink.deliver(&report).await?;

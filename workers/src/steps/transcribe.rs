@@ -107,6 +107,9 @@ impl Run for Transcribe {
         let id = job.call_id.ok_or_else(|| anyhow!("a transcribe job without a call")).or_fail("broken-job")?;
         let call = db::calls::find(&self.db, id).await.or_ours()?;
         let call = call.ok_or_else(|| anyhow!("its call is gone")).or_fail("call-gone")?;
+        if call.id != id {
+            return Ok(Outcome::merged());
+        }
         let mut outcome = Outcome::default();
         outcome.next.push(NewJob::step(Step::Analyze, call.id, Wake::No));
         if db::transcripts::find(&self.db, call.id).await.or_ours()?.is_some() {

@@ -5,6 +5,7 @@ mod analyze;
 mod engine;
 mod fetch;
 mod given;
+mod intake;
 mod pipeline;
 mod sync;
 mod transcribe;

@@ -6,8 +6,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::super::{Tx, events};
-use crate::domain::{CallFacts, CallId, CallKey, Event, Phone};
+use super::super::{Tx, events, jobs};
+use crate::domain::{CallFacts, CallId, CallKey, Event, NewJob, Phone, Step, Wake};
 
 /// An event with no common key belongs to a call of the same number whose first event came at most this long before or
 /// after it. CloudTalk repeats webhooks up to 64 minutes later (facts: telephony §1.1).
@@ -39,7 +39,7 @@ pub async fn tie(
         found.extend(by_phone(tx, event, phone, facts).await?);
     }
     let (call, known) = match found.split_first() {
-        Some((first, others)) => (merge(tx, *first, others).await?, true),
+        Some((first, others)) => (merge(tx, *first, others, now).await?, true),
         None => (create(tx, event, facts, now).await?, false),
     };
     for key in &facts.keys {
@@ -93,7 +93,8 @@ async fn by_phone(tx: &mut Tx, event: &Event, phone: &Phone, facts: &CallFacts) 
 
 async fn create(tx: &mut Tx, event: &Event, facts: &CallFacts, now: DateTime<Utc>) -> sqlx::Result<CallId> {
     let id = CallId::new();
-    let sql = "insert into calls (id, provider, account, facts, created_at, updated_at) values ($1, $2, $3, $4, $5, $6)";
+    let sql =
+        "insert into calls (id, provider, account, facts, created_at, updated_at) values ($1, $2, $3, $4, $5, $6)";
     within!(tx, c => {
         let query = sqlx::query(sql).bind(id.0).bind(event.provider.as_str()).bind(&event.account);
         query.bind(Json(facts)).bind(event.received_at).bind(now).execute(c).await.map(drop)
@@ -113,17 +114,46 @@ async fn add_key(tx: &mut Tx, event: &Event, key: &CallKey, call: CallId) -> sql
     mine.map(drop).ok_or_else(|| sqlx::Error::Protocol("another worker tied this key to another call".into()))
 }
 
-/// Several calls turn out to be one: the oldest stays, the others' events and keys go to it.
-async fn merge(tx: &mut Tx, first: CallId, others: &[CallId]) -> sqlx::Result<CallId> {
+/// Several calls turn out to be one: the oldest stays. It gets the others' events, keys and work, and of their results those
+/// that it does not have, so that nothing is bought or written twice. Rows are changed in the order of [`super::super::settle`].
+async fn merge(tx: &mut Tx, first: CallId, others: &[CallId], now: DateTime<Utc>) -> sqlx::Result<CallId> {
     let oldest = others.iter().copied().fold(first, Ord::min);
     for other in others.iter().copied().chain([first]).filter(|id| *id != oldest) {
-        for sql in [
-            "update events set call_id = $1 where call_id = $2",
-            "update call_keys set call_id = $1 where call_id = $2",
-            "update calls set merged_into = $1 where id = $2 or merged_into = $2",
-        ] {
+        let work = take_over(tx, oldest, other).await?;
+        jobs::add(tx, &work, now, now).await?;
+        for sql in MERGE {
             within!(tx, c => sqlx::query(sql).bind(oldest.0).bind(other.0).execute(c).await.map(drop))?;
         }
     }
     Ok(oldest)
 }
+
+/// The other call's jobs find out by themselves that it is gone. What they would have brought about starts anew.
+async fn take_over(tx: &mut Tx, oldest: CallId, other: CallId) -> sqlx::Result<Vec<(NewJob, Option<String>)>> {
+    let sql = "select step, sink, traceparent from jobs where call_id = $1";
+    let rows: Vec<(String, Option<String>, Option<String>)> =
+        within!(tx, c => sqlx::query_as(sql).bind(other.0).fetch_all(c).await)?;
+    let job = |step: String, sink: Option<String>| match (step.parse().ok()?, sink) {
+        (Step::Fetch, _) => Some(NewJob::step(Step::Fetch, oldest, Wake::Yes)),
+        (Step::Sync, Some(sink)) => Some(NewJob::sync(oldest, sink.into())),
+        _ => None,
+    };
+    Ok(rows.into_iter().filter_map(|(step, sink, trace)| Some((job(step, sink)?, trace))).collect())
+}
+
+const MERGE: [&str; 8] = [
+    "update recordings set call_id = $1 where call_id = $2
+        and not exists (select 1 from recordings held where held.call_id = $1)",
+    "update transcripts set call_id = $1 where call_id = $2
+        and not exists (select 1 from transcripts held where held.call_id = $1)",
+    "update feedback set call_id = $1 where call_id = $2
+        and not exists (select 1 from feedback held where held.call_id = $1)",
+    "update calls set conclusion = (select gone.conclusion from calls gone where gone.id = $2)
+        where id = $1 and coalesce(conclusion, 'not-recorded') = 'not-recorded'
+        and exists (select 1 from calls gone where gone.id = $2 and gone.conclusion <> 'not-recorded')",
+    "update calls set merged_into = $1 where id = $2 or merged_into = $2",
+    "update deliveries set call_id = $1 where call_id = $2 and not exists (select 1 from deliveries held
+        where held.call_id = $1 and held.sink = deliveries.sink and held.milestone = deliveries.milestone)",
+    "update events set call_id = $1 where call_id = $2",
+    "update call_keys set call_id = $1 where call_id = $2",
+];

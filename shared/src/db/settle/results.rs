@@ -94,17 +94,17 @@ async fn conclusions(tx: &mut Tx, rows: &mut Vec<(CallId, Conclusion)>, now: Dat
                 list.push_bind(call.0);
             }
             query.push(")");
+            if conclusion == Conclusion::NotRecorded {
+                // Whoever found that read the call before its recording came.
+                query.push(" and not exists (select 1 from recordings where call_id = calls.id)");
+            }
             query.build().execute(c).await.map(drop)
         })?;
     }
     Ok(())
 }
 
-async fn deliveries(
-    tx: &mut Tx,
-    rows: &mut Vec<(CallId, &SinkId, &Delivery)>,
-    now: DateTime<Utc>,
-) -> sqlx::Result<()> {
+async fn deliveries(tx: &mut Tx, rows: &mut Vec<(CallId, &SinkId, &Delivery)>, now: DateTime<Utc>) -> sqlx::Result<()> {
     settle_order(rows, |(call, sink, delivery)| (*call, (*sink).clone(), delivery.milestone));
     if rows.is_empty() {
         return Ok(());
