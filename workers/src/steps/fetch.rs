@@ -139,6 +139,9 @@ impl Run for Fetch {
         let id = job.call_id.ok_or_else(|| anyhow!("a fetch job without a call")).or_fail("broken-job")?;
         let call = db::calls::find(&self.db, id).await.or_ours()?;
         let call = call.ok_or_else(|| anyhow!("its call is gone")).or_fail("call-gone")?;
+        if call.id != id {
+            return Ok(Outcome::merged());
+        }
         if db::recordings::find(&self.db, call.id).await.or_ours()?.is_some() {
             return Ok(Outcome { next: self.next(&call), ..Outcome::default() });
         }
