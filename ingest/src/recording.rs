@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use axum::{
     body::Body,
-    extract::{Path, Query, State},
+    extract::{
+        Path, Query, State,
+        rejection::{PathRejection, QueryRejection},
+    },
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -30,14 +33,17 @@ pub(crate) struct Signed {
 /// `GET` and `HEAD` of `/api/recordings/{provider}/{call}?s=…`.
 pub(crate) async fn serve(
     State(app): State<App>,
-    Path((provider, id)): Path<(String, String)>,
-    Query(signed): Query<Signed>,
+    path: Result<Path<(String, String)>, PathRejection>,
+    query: Result<Query<Signed>, QueryRejection>,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
+    let foreign = || Problem::new(StatusCode::FORBIDDEN, "this link was not made by us, or was changed");
+    // What cannot even be read, such as two signatures, is no link of ours either.
+    let (Ok(Path((provider, id))), Ok(Query(signed))) = (path, query) else { return Err(foreign()) };
     let provider = ProviderId::from(provider);
     if !app.links.check(&provider, &id, &signed.s) {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "this link was not made by us, or was changed"));
+        return Err(foreign());
     }
     let unknown = || Problem::new(StatusCode::NOT_FOUND, "there is no such call");
     let call = db::calls::find_by_key(&app.db, &provider, &id).await?.ok_or_else(unknown)?;

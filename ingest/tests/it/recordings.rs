@@ -110,6 +110,16 @@ async fn a_link_that_we_did_not_make_opens_nothing() {
     for query in [String::new(), "?s=".into(), "?s=guess".into(), format!("?s={signature}")] {
         assert_eq!(problem(edge.get(&format!("{path}{query}")).await).await.0, 403, "{query}");
     }
+    let good = edge.app.links.link(&mine).unwrap().split_once("?s=").unwrap().1.to_owned();
+    let unreadable = [
+        format!("{path}?s={good}&s=guess"),
+        format!("{path}?s=guess&s={good}"),
+        format!("/api/recordings/cloudtalk/%ff%fe?s={good}"),
+        format!("/api/recordings/cloudtalk/..%2f..%2fetc%2fpasswd?s={good}"),
+    ];
+    for path in unreadable {
+        assert_eq!(problem(edge.get(&path).await).await.0, 403, "{path}");
+    }
     assert_eq!(follow(&edge, &mine, Method::GET).send().await.unwrap().status(), 200);
 }
 
