@@ -63,7 +63,7 @@ impl Fetch {
         let probe = probed.map_err(unproven)?;
         plausible(job, call, &probe)?;
         let recording = self.store(call, &spooled, probe).await?;
-        tracing::info!(call_id = %call.id, bytes = recording.size_bytes, seconds = recording.duration_seconds, "recording stored");
+        tracing::info!(bytes = recording.size_bytes, seconds = recording.duration_seconds, "recording stored");
         Ok(Outcome { writes: vec![Write::Recording(call.id, recording)], next: self.next(call), ..Outcome::default() })
     }
 
@@ -176,7 +176,7 @@ fn plausible(job: &Job, call: &Call, probe: &Probe) -> Result<(), StepError> {
     if found < told / 2.0 {
         return Err(StepError::fail("recording-incomplete", what));
     }
-    tracing::warn!(call_id = %call.id, found, told, "kept a recording that is shorter than its call");
+    tracing::warn!(found, told, "kept a recording that is shorter than its call");
     Ok(())
 }
 
