@@ -43,7 +43,9 @@ impl Env {
             Err(dotenvy::Error::Io(e)) if e.kind() == std::io::ErrorKind::NotFound => {}
             Err(e) => anyhow::bail!("cannot read .env: {e}"),
         }
-        vars.extend(std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))));
+        #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+        let process = std::env::vars_os();
+        vars.extend(process.filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))));
         Ok(Self(Arc::new(vars)))
     }
 
@@ -62,6 +64,11 @@ impl Env {
     /// This environment with what `other` sets on top.
     pub fn and(&self, other: &Self) -> Self {
         self.with(other.0.iter().map(|(name, value)| (name.clone(), value.clone())))
+    }
+
+    /// Every variable as it is, to start another process with.
+    pub fn vars(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// The value, trimmed; `None` when unset or empty.

@@ -112,6 +112,7 @@ impl Outcome {
 
 /// A result to be written.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a few at a time, for a moment")]
 pub enum Write {
     /// The recording is stored.
     Recording(CallId, Recording),

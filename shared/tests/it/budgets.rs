@@ -1,4 +1,5 @@
 //! Circuits and limits, as several processes share them.
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::{
     sync::{

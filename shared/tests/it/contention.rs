@@ -1,4 +1,5 @@
 //! Several workers at the same rows of Postgres, which has many writers (SQLite has one).
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 use chrono::{DateTime, TimeDelta, Utc};
 use shared::{

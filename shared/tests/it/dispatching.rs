@@ -1,4 +1,5 @@
 //! The dispatcher beside a broker that is in trouble with one of its queues.
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 use async_trait::async_trait;
 use chrono::TimeDelta;

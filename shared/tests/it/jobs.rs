@@ -1,4 +1,5 @@
 //! Jobs on both databases: claimed once, settled once, dispatched, replayed.
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::collections::HashSet;
 
