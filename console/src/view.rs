@@ -78,6 +78,12 @@ pub struct CallRow {
     dead_jobs: i64,
 }
 
+impl From<CallLine> for CallRow {
+    fn from(line: CallLine) -> Self {
+        Self { call: line.call.into(), recorded: line.recorded, dead_jobs: line.dead_jobs }
+    }
+}
+
 /// A page of the list.
 #[derive(Debug, Serialize)]
 pub struct CallPage {

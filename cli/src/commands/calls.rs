@@ -2,10 +2,10 @@
 
 #![expect(clippy::print_stdout, reason = "the answer of a command goes to standard output")]
 
+use ::console::view::{CallDetail, CallRow};
 use anyhow::{Context, bail};
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
-use serde_json::json;
 use shared::{
     db::{self, console},
     domain::{Call, Phone, ProviderId, Report},
@@ -87,17 +87,13 @@ impl List {
         };
         let lines = console::calls(&app.db, &filter).await?;
         if self.json {
-            for line in &lines {
-                let (call, facts) = (&line.call, &line.call.facts);
-                println!(
-                    "{}",
-                    json!({
-                        "id": call.id, "provider": call.provider, "provider_call_id": facts.provider_call_id,
-                        "created_at": call.created_at, "status": facts.status, "conclusion": call.conclusion,
-                        "recorded": line.recorded, "dead_jobs": line.dead_jobs,
-                    })
-                );
+            for line in lines {
+                println!("{}", serde_json::to_string(&CallRow::from(line))?);
             }
+            return Ok(());
+        }
+        if lines.is_empty() {
+            println!("none");
             return Ok(());
         }
         let rows: Vec<_> = lines.iter().map(row).collect();
@@ -134,25 +130,12 @@ impl Show {
         let Some(call) = console::find(&app.db, &providers, &self.id).await? else {
             bail!("no call {}", self.id);
         };
-        let report = db::reports::load(&app.db, call.id, None).await?.context("the call is gone")?;
-        let jobs = console::jobs(&app.db, call.id).await?;
         if self.json {
-            let jobs: Vec<_> = jobs
-                .iter()
-                .map(|job| {
-                    json!({
-                        "id": job.id, "step": job.step, "sink": job.sink, "state": job.state, "attempts": job.attempts,
-                        "reason": job.reason, "error": job.error, "due_at": job.due_at, "finished_at": job.finished_at,
-                    })
-                })
-                .collect();
-            let whole = json!({
-                "id": call.id, "provider": call.provider, "facts": call.facts, "conclusion": call.conclusion,
-                "recording": report.recording, "transcript": report.transcript, "feedback": report.feedback, "jobs": jobs,
-            });
-            println!("{whole:#}");
+            println!("{}", serde_json::to_string_pretty(&CallDetail::load(app, call).await?)?);
             return Ok(());
         }
+        let report = db::reports::load(&app.db, call.id, None).await?.context("the call is gone")?;
+        let jobs = console::jobs(&app.db, call.id).await?;
         known(&call, &report, app.links.link(&call));
         println!();
         let rows: Vec<_> = jobs.iter().map(job_row).collect();
@@ -173,7 +156,7 @@ fn known(call: &Call, report: &Report, link: Option<String>) {
     line("direction", facts.direction.map(|d| d.as_str().to_owned()));
     line("contact", facts.contact.name.clone().or_else(|| facts.external_phone.as_ref().map(ToString::to_string)));
     line("agent", facts.agent.name.clone());
-    line("started", facts.started_at.map(|at| at.to_rfc3339()));
+    line("started", facts.started_at.map(|at| at.format("%Y-%m-%d %H:%M:%S").to_string()));
     line("length", report.duration_seconds().map(|s| format!("{s:.0} s")));
     let audio = |r: &shared::domain::Recording| {
         format!("{} {} bytes, {} channels, {:.0} s", r.format, r.size_bytes, r.channels, r.duration_seconds)

@@ -15,7 +15,7 @@ use shared::{env::Env, service};
 
 /// Takes call webhooks, keeps every recording, and brings transcript and feedback to the CRM.
 #[derive(Parser)]
-#[command(name = "tapedeck", version, about, after_help = AFTER_HELP, arg_required_else_help = true)]
+#[command(name = "tapedeck", version, after_help = AFTER_HELP, arg_required_else_help = true)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -60,18 +60,19 @@ enum Command {
 impl Cli {
     /// Runs the command as this process.
     pub fn run(self) -> ExitCode {
-        // A service logs what it does; a command that somebody typed prints its answer and logs only what is wrong.
-        let logging = |level| {
-            Env::from_process().map(|env| match env.var("RUST_LOG") {
-                Some(_) => env,
-                None => env.with([("RUST_LOG", level)]),
+        // A service logs what it does; a command that somebody typed prints its answer, and in words what is wrong.
+        let typed = |level| {
+            let unset = |env: &Env, name: &str| env.var(name).is_none();
+            Env::from_process().map(|env| {
+                let defaults = [("RUST_LOG", level), ("LOG_FORMAT", "text")];
+                env.with(defaults.into_iter().filter(|(name, _)| unset(&env, name)))
             })
         };
-        let quietly = || logging("warn");
+        let quietly = || typed("warn");
         let env = Env::from_process;
         match self.command {
             Command::Demo(demo) => {
-                service::run("tapedeck", logging("error"), async |env, stop| demo.run(&env, stop).await)
+                service::run("tapedeck", typed("error"), async |env, stop| demo.run(&env, stop).await)
             }
             Command::Up => service::run("tapedeck", env(), serve::up),
             Command::Ingest => service::run("ingest", env(), serve::ingest),

@@ -128,16 +128,17 @@ mod tests {
         assert_eq!(trace_id("nonsense"), None);
     }
 
-    #[test]
-    fn with_a_collector_a_span_carries_its_parents_trace_on_and_reaches_the_collector() {
+    #[tokio::test]
+    async fn with_a_collector_a_span_carries_its_parents_trace_on_and_reaches_the_collector() {
         let collector = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}/", collector.local_addr().unwrap());
-        let request = std::thread::spawn(move || {
+        let (requested, request) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
             let (mut socket, _) = collector.accept().unwrap();
             let mut head = [0; 24];
             socket.read_exact(&mut head).unwrap();
             socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").unwrap();
-            String::from_utf8_lossy(&head).into_owned()
+            requested.send(String::from_utf8_lossy(&head).into_owned()).unwrap();
         });
         let env = Env::from_pairs([("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)]);
         let exporter = Exporter::from_env("test", &env).unwrap().unwrap();
@@ -150,6 +151,6 @@ mod tests {
             assert_ne!(own, parent);
         });
         exporter.flush();
-        assert_eq!(request.join().unwrap(), "POST /v1/traces HTTP/1.1");
+        assert_eq!(request.recv_timeout(PATIENCE).unwrap(), "POST /v1/traces HTTP/1.1");
     }
 }

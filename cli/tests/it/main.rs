@@ -1,0 +1,6 @@
+//! The binary as people run it: arguments, output, exit codes, signals.
+
+mod commands;
+mod demo;
+mod program;
+mod up;

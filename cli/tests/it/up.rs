@@ -1,0 +1,52 @@
+//! Everything in one process, and the commands beside it.
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
+
+use shared::{budgets::Budgets, clock::Clock, http::Outside, testing::eventually};
+
+use crate::program::{Running, complaint, printed, run, tapedeck};
+
+const SETTINGS: [(&str, &str); 5] = [
+    ("TAPEDECK_DATA", "data"),
+    ("HOST", "127.0.0.1"),
+    ("PORT", "0"),
+    ("CONSOLE_PORT", "0"),
+    ("CLOUDTALK_WEBHOOK_SECRET", "the shared secret"),
+];
+
+/// The address in a log line.
+async fn address(up: &mut Running, part: &str) -> String {
+    let line: serde_json::Value = serde_json::from_str(&up.line(part).await).unwrap();
+    line["address"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn what_comes_in_is_seen_by_the_commands_beside_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut up = Running::start(tapedeck(&["up"], directory.path(), &SETTINGS));
+    let address = address(&mut up, "taking webhooks").await;
+    let outside = Outside::new(Budgets::unlimited(), Clock::system()).unwrap();
+    let url = format!("http://{address}/api/cloudtalk-webhooks/call-ended");
+    let body = r#"{"call_id": 1000000001, "call_status": "missed", "external_number": 393500000001}"#;
+    let webhook = outside.http.post(url).bearer_auth("the shared secret").body(body).send().await.unwrap();
+    assert_eq!(webhook.status(), 200);
+
+    let beside = |arguments: &[&str]| run(arguments, directory.path(), &SETTINGS);
+    eventually("the call is in the list", async || printed(&beside(&["calls", "list"])).contains("1000000001")).await;
+    let line: serde_json::Value = serde_json::from_str(&printed(&beside(&["calls", "list", "--json"]))).unwrap();
+    assert_eq!(line["provider_call_id"], "1000000001");
+    let call: serde_json::Value =
+        serde_json::from_str(&printed(&beside(&["calls", "show", "1000000001", "--json"]))).unwrap();
+    assert_eq!(call["call"]["status"], "missed");
+    assert!(printed(&beside(&["calls", "show", "1000000001"])).contains("intake"));
+    assert!(complaint(&beside(&["calls", "show", "5"])).contains("no call 5"));
+    assert!(printed(&beside(&["dead", "list"])).contains("nothing failed for good"));
+    assert!(printed(&beside(&["dead", "replay", "--all", "--dry-run"])).contains("would replay 0"));
+    assert!(complaint(&beside(&["dead", "replay"])).contains("--all"));
+
+    let second = complaint(&beside(&["up"]));
+    assert!(second.contains("TAPEDECK_DATA"), "two at one directory: {second}");
+    printed(&beside(&["probe", &format!("http://{address}/readyz")]));
+    assert!(complaint(&beside(&["probe", &format!("http://{address}/nothing")])).contains("404"));
+    assert!(up.end("-TERM").await);
+    complaint(&beside(&["probe", &format!("http://{address}/readyz")]));
+}
