@@ -90,6 +90,22 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Prints what is set and tries it; fails when something does not work.
 pub async fn run(env: Env) -> anyhow::Result<ExitCode> {
+    settings(&env);
+    println!("\nchecks");
+    let app = match App::open("doctor", env, Role::Beside).await {
+        Ok(app) => app,
+        Err(error) => {
+            println!("  FAILED  start: {error:#}");
+            return Ok(ExitCode::FAILURE);
+        }
+    };
+    let backends = backends(&app).await;
+    let vendors = vendors(&app).await;
+    app.close().await;
+    Ok(if backends && vendors { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn settings(env: &Env) {
     println!("settings");
     for name in PUBLIC {
         if let Some(value) = env.var(name) {
@@ -101,50 +117,39 @@ pub async fn run(env: Env) -> anyhow::Result<ExitCode> {
             println!("  {name} is set");
         }
     }
-    println!("\nchecks");
-    let app = match App::open("doctor", env.clone(), Role::Beside).await {
-        Ok(app) => app,
-        Err(error) => {
-            println!("  FAILED  start: {error:#}");
-            return Ok(ExitCode::FAILURE);
-        }
+}
+
+async fn backends(app: &App) -> bool {
+    let kind = |setting: &str, name: &str, embedded: &str| {
+        (if app.env.var(setting).is_some() { name } else { embedded }).to_owned()
     };
+    let database = async { Ok(app.db.ping().await.map(|()| kind("DATABASE_URL", "Postgres", "SQLite"))?) };
+    let recordings = async { Ok(app.recordings.check().await.map(|()| kind("S3_BUCKET", "S3", "a directory"))?) };
+    let database = report("database", check(database).await);
+    let queue = report("queue", check(broker(app, kind("AMQP_URL", "RabbitMQ", "in process"))).await);
+    let recordings = report("recordings", check(recordings).await);
+    database && queue && recordings
+}
+
+async fn vendors(app: &App) -> bool {
     let mut sound = true;
-    let kind = |set: bool, name: &str, embedded: &str| (if set { name } else { embedded }).to_owned();
-    let is_set = |name: &str| env.var(name).is_some();
-    sound &= report(
-        "database",
-        check(async { Ok(app.db.ping().await.map(|()| kind(is_set("DATABASE_URL"), "Postgres", "SQLite"))?) }).await,
-    );
-    sound &= report("queue", check(broker(&app, kind(is_set("AMQP_URL"), "RabbitMQ", "in process"))).await);
-    sound &= report(
-        "recordings",
-        check(async { Ok(app.recordings.check().await.map(|()| kind(is_set("S3_BUCKET"), "S3", "a directory"))?) })
-            .await,
-    );
     for provider in app.providers.iter() {
         sound &= report(provider.id().as_str(), check(provider.check()).await);
     }
-    sound &= report(
-        "speech",
-        check(async {
-            match Speech::from_env(&env, &app.outside)? {
-                Some(speech) => speech.check().await,
-                None => Ok("not set: calls are not transcribed".into()),
-            }
-        })
-        .await,
-    );
-    sound &= report(
-        "model",
-        check(async {
-            match Model::from_env(&env, &app.outside)? {
-                Some(model) => model.check().await,
-                None => Ok("not set: calls get no feedback".into()),
-            }
-        })
-        .await,
-    );
+    let speech = async {
+        match Speech::from_env(&app.env, &app.outside)? {
+            Some(speech) => speech.check().await,
+            None => Ok("not set: calls are not transcribed".into()),
+        }
+    };
+    sound &= report("speech", check(speech).await);
+    let model = async {
+        match Model::from_env(&app.env, &app.outside)? {
+            Some(model) => model.check().await,
+            None => Ok("not set: calls get no feedback".into()),
+        }
+    };
+    sound &= report("model", check(model).await);
     for sink in app.sinks.iter() {
         sound &= report(sink.id().as_str(), check(sink.check()).await);
     }
@@ -154,8 +159,7 @@ pub async fn run(env: Env) -> anyhow::Result<ExitCode> {
     if app.sinks.iter().next().is_none() {
         println!("  note    no sink is set: results stay here (see GHL_… and CALLMIND_… in .env.example)");
     }
-    app.close().await;
-    Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    sound
 }
 
 async fn broker(app: &App, kind: String) -> anyhow::Result<String> {
