@@ -22,6 +22,8 @@ const BATCH: usize = 256;
 const AT_ONCE: usize = 2;
 /// A commit may take this long.
 const COMMIT: Duration = Duration::from_secs(8);
+/// Between two tries of a commit.
+const AGAIN: Duration = Duration::from_millis(100);
 /// An answer may wait this long.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -125,19 +127,27 @@ impl Writer {
         written
     }
 
+    /// A database that was restarted leaves dead connections behind, and a provider that is told 503 may not come again: so
+    /// what the database does not refuse is tried until there is no time left.
     async fn commit(&self, batch: &[Incoming]) -> Result<Vec<Recorded>, RecordError> {
-        let now = self.clock.now();
-        match timeout(COMMIT, events::record(&self.db, batch, now, now + publisher::GRACE)).await {
-            Ok(Ok(recorded)) => Ok(recorded),
-            Ok(Err(error)) => {
-                tracing::warn!(%error, events = batch.len(), "events could not be recorded");
-                Err(if refuses(&error) { RecordError::Unstorable } else { RecordError::Away })
+        let trying = async {
+            loop {
+                let now = self.clock.now();
+                match events::record(&self.db, batch, now, now + publisher::GRACE).await {
+                    Ok(recorded) => return Ok(recorded),
+                    Err(error) if refuses(&error) => {
+                        tracing::warn!(%error, events = batch.len(), "events could not be recorded");
+                        return Err(RecordError::Unstorable);
+                    }
+                    Err(error) => tracing::warn!(%error, events = batch.len(), "events wait for the database"),
+                }
+                tokio::time::sleep(AGAIN).await;
             }
-            Err(_) => {
-                tracing::warn!(events = batch.len(), "events could not be recorded in time");
-                Err(RecordError::Away)
-            }
-        }
+        };
+        timeout(COMMIT, trying).await.unwrap_or_else(|_| {
+            tracing::warn!(events = batch.len(), "events could not be recorded in time");
+            Err(RecordError::Away)
+        })
     }
 }
 

@@ -1,20 +1,26 @@
 //! Where calls come from.
 //!
 //! To add a provider: 1. a file here with a type that implements [`Provider`] and a `from_env` that returns `None` when its
-//! settings are absent; 2. its line in [`Providers::from_env`]; 3. fixtures in `fixtures/`. The conformance suite runs
-//! over the registry.
+//! settings are absent; 2. its line in [`Providers::from_env`]; 3. fixtures in `fixtures/` and tests of
+//! its own, as long as there is no suite that runs over the registry.
 
 pub mod cloudtalk;
+pub mod elevenlabs;
+mod api;
 mod request;
+pub mod twilio;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use chrono::{DateTime, Utc};
+
+pub use api::{Live, Page, Polling};
 pub use request::{Refused, Unusable, Verified, WebhookRequest};
 
 use crate::{
-    domain::{Call, CallFacts, Event, NewEvent, ProviderId, StepError},
+    domain::{Call, CallFacts, Event, NewEvent, ProviderId, StepError, Transcript},
     env::Env,
     http::{Download, Outside},
 };
@@ -58,11 +64,57 @@ pub trait Provider: Send + Sync {
     /// [`Unusable`], when the body cannot be understood after all.
     fn facts(&self, event: &Event) -> Result<CallFacts, Unusable>;
 
+    /// The provider's own transcript, where the event brings one ([`CallFacts::words`]). It is used when there is no audio.
+    fn transcript(&self, _event: &Event) -> Option<Transcript> {
+        None
+    }
+
     /// Opens the recording of a call, from its URL or the provider's own endpoint. The bytes are not yet proven.
     ///
     /// # Errors
     /// Snooze while it is not ready, skip-worthy absence as [`RecordingError::Never`], others with their verdict.
     async fn open_recording(&self, call: &Call) -> Result<Download, RecordingError>;
+
+    /// Whether its API can say more of the call than its events did; then [`Provider::lookup`] is due.
+    fn incomplete(&self, _call: &Call) -> bool {
+        false
+    }
+
+    /// What its API says of one call and its recordings, as the events that its webhooks would have been, with their
+    /// [`NewEvent::dedupe_key`]: an event that came, too, counts once.
+    ///
+    /// # Errors
+    /// When it cannot be asked, with the verdict.
+    async fn lookup(&self, _call: &Call) -> Result<Vec<NewEvent>, StepError> {
+        Ok(Vec::new())
+    }
+
+    /// Whether its API is asked from time to time for what no webhook brought.
+    fn polling(&self) -> Polling {
+        Polling::No
+    }
+
+    /// A page of what its API knows of calls since then, like [`Provider::lookup`]; `page` is [`Page::next`] of the one before.
+    ///
+    /// # Errors
+    /// When it cannot be asked, with the verdict.
+    async fn poll(&self, _since: DateTime<Utc>, _page: Option<&str>) -> Result<Page, StepError> {
+        Ok(Page::default())
+    }
+
+    /// Whether it can [`Provider::record`].
+    fn records_live(&self) -> bool {
+        false
+    }
+
+    /// Starts to record a call that goes on, once: a call that is recorded already stays as it is. `call` may be of another
+    /// provider that names it by a `call_sid` of this one.
+    ///
+    /// # Errors
+    /// Snooze while it is not answered; others with their verdict.
+    async fn record(&self, _call: &Call) -> Result<Live, StepError> {
+        Err(StepError::fail("cannot-record", anyhow::anyhow!("{} cannot record a live call", self.id())))
+    }
 
     /// Makes one harmless call with the configured credentials; for `doctor`.
     ///
@@ -95,8 +147,11 @@ impl Providers {
     /// # Errors
     /// When settings are there and cannot be used; above all a missing webhook secret.
     pub fn from_env(env: &Env, outside: &Outside) -> anyhow::Result<Self> {
-        let known: [Option<Arc<dyn Provider>>; 1] =
-            [cloudtalk::CloudTalk::from_env(env, outside)?.map(|p| Arc::new(p) as _)];
+        let known: [Option<Arc<dyn Provider>>; 3] = [
+            cloudtalk::CloudTalk::from_env(env, outside)?.map(|p| Arc::new(p) as _),
+            twilio::Twilio::from_env(env, outside)?.map(|p| Arc::new(p) as _),
+            elevenlabs::ElevenLabs::from_env(env, outside)?.map(|p| Arc::new(p) as _),
+        ];
         Ok(Self(known.into_iter().flatten().collect()))
     }
 

@@ -1,7 +1,7 @@
 //! Logs, traces and metrics of a process.
 //!
 //! Logs go to standard error: one JSON object per line, or text for people on a terminal (`LOG_FORMAT=json|text`,
-//! `RUST_LOG` as usual, `info` by default). Traces go to `OTEL_EXPORTER_OTLP_ENDPOINT` over HTTP when that is set; with or
+//! `RUST_LOG` as usual, `info,lapin=off` by default). Traces go to `OTEL_EXPORTER_OTLP_ENDPOINT` over HTTP when that is set; with or
 //! without it every webhook gets a W3C trace context ([`traceparent_of`]) that its jobs carry on.
 //! Metrics are read from [`metrics::render`].
 
@@ -27,7 +27,8 @@ pub struct Telemetry(Option<trace::Exporter>);
 /// # Errors
 /// When a setting cannot be used, or a second call is made.
 pub fn init(service: &'static str, env: &Env) -> anyhow::Result<Telemetry> {
-    let filter = env.var("RUST_LOG").unwrap_or("info");
+    // lapin calls a queue that is not there yet, and a broker that restarts, errors; our own lines say what matters of it.
+    let filter = env.var("RUST_LOG").unwrap_or("info,lapin=off");
     let filter = filter.parse::<EnvFilter>().context("RUST_LOG cannot be used")?;
     let exporter = trace::Exporter::from_env(service, env)?;
     let traces = exporter.as_ref().map(trace::Exporter::layer);
