@@ -65,6 +65,11 @@ pub enum FaultKind {
     Empty200,
     /// Served as usual, but the connection closes without an answer: the write happened, its reply is lost.
     ReplyLost,
+    /// Served at once, but answered so much later: whoever asks may be gone by then.
+    ReplyLate {
+        /// Milliseconds.
+        ms: u64,
+    },
     /// The connection closes before anything is done.
     Refuse,
 }
@@ -141,6 +146,7 @@ impl FaultKind {
             Self::Html200 => "html_200",
             Self::Empty200 => "empty_200",
             Self::ReplyLost => "reply_lost",
+            Self::ReplyLate { .. } => "reply_late",
             Self::Refuse => "refuse",
         }
     }

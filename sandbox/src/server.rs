@@ -150,6 +150,11 @@ async fn faulty(vendor: Vendor, fault: FaultKind, router: Router, request: Reque
             route(router, request).await;
             Err(Dropped)
         }
+        FaultKind::ReplyLate { ms } => {
+            let answer = route(router, request).await;
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+            Ok(answer)
+        }
         FaultKind::Hang { ms } => {
             tokio::time::sleep(Duration::from_millis(ms)).await;
             Ok(route(router, request).await)

@@ -124,6 +124,15 @@ async fn a_lost_reply_has_written_and_a_refused_connection_has_not() {
 }
 
 #[tokio::test]
+async fn a_late_reply_has_written_long_before() {
+    let world = World::new().await;
+    world.sandbox.fault(Fault::new(Vendor::Callmind, FaultKind::ReplyLate { ms: 60_000 }).times(1));
+    let ask = world.ask(Vendor::Callmind, Method::POST, CALL).json(&record("one"));
+    assert!(ask.timeout(Duration::from_secs(2)).send().await.is_err());
+    assert_eq!(world.sandbox.state().callmind.records.len(), 1);
+}
+
+#[tokio::test]
 async fn faults_can_be_ordered_and_cleared_over_http() {
     let world = World::new().await;
     let control = format!("{}/control/faults", world.sandbox.url());
