@@ -1,6 +1,6 @@
 # Everything here is one line over cargo or deploy/. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt bench kill-tests services services-stop image up down
+.PHONY: help demo test lint fmt bench failures services services-stop image up down
 
 SERVICES := deploy/dev/services.sh
 EVERYTHING := --workspace --all-features --locked
@@ -30,8 +30,10 @@ fmt: ## format everything
 bench: ## measure throughput and latency of the release build
 	$(SERVICES) run -- cargo run --release --locked -p bench
 
-kill-tests: ## kill workers, PostgreSQL and RabbitMQ under load, and look for what was lost or done twice
-	$(SERVICES) run -- deploy/kill/run.sh
+# ONLY="kill-9 broker" chooses; `target/debug/failures --list` prints what there is.
+failures: ## kill workers, PostgreSQL and RabbitMQ under load, and look for what was lost or done twice
+	cargo build $(EVERYTHING) --bin tapedeck --bin failures
+	$(SERVICES) run -- cargo run --all-features --locked --bin failures -- $(ONLY)
 
 services: ## start a PostgreSQL and a RabbitMQ for work by hand; prints how to reach them
 	@$(SERVICES) start

@@ -12,5 +12,5 @@ pub mod process;
 pub mod sender;
 pub mod servers;
 
-pub use installation::Installation;
+pub use installation::{INGEST, Installation, POOLS};
 pub use patience::until;

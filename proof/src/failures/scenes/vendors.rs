@@ -1,0 +1,61 @@
+//! The outside fails: lost replies, a CRM that is down, an object store out of reach.
+
+use std::time::Duration;
+
+use anyhow::ensure;
+use proof::{Installation, until};
+use sandbox::{Fault, FaultKind, Vendor};
+
+use crate::{calls, scenario::Story};
+
+/// Longer than the first ten retries take, their waits shortened to 1/500: 31 s.
+const CRM_DOWN: Duration = Duration::from_secs(33);
+const STORE_AWAY: Duration = Duration::from_secs(12);
+
+/// Notes, contacts and records are written, and nobody hears of it.
+pub async fn replies_lost(at: &Installation) -> anyhow::Result<Story> {
+    let lost = |vendor| Fault::new(vendor, FaultKind::ReplyLost).method("POST");
+    let some = [
+        lost(Vendor::Ghl).path("/notes").times(8),
+        lost(Vendor::Ghl).path("/contacts").times(3),
+        lost(Vendor::Callmind).times(8),
+    ];
+    let count: u32 = some.iter().filter_map(|fault| fault.times).sum();
+    some.into_iter().for_each(|fault| at.sandbox.fault(fault));
+    let calls = calls::mixed(at, 16).await?;
+    Ok(Story { calls, figures: vec![format!("{count} replies lost")], paid_once: true, ..Story::default() })
+}
+
+/// One CRM answers 503; the other has everything before it is back.
+pub async fn crm_down(at: &Installation) -> anyhow::Result<Story> {
+    at.sandbox.fault(Fault::status(Vendor::Ghl, 503));
+    let began = tokio::time::Instant::now();
+    let calls = calls::mixed(at, 12).await?;
+    until("the other sink has every record", CRM_DOWN, async || at.sandbox.state().callmind.records.len() == 12)
+        .await?;
+    let meanwhile = began.elapsed();
+    tokio::time::sleep(CRM_DOWN.saturating_sub(meanwhile)).await;
+    let tries = at.sandbox.asked(Vendor::Ghl, "").len();
+    let paused: i64 = sqlx::query_scalar("select paused_until from budgets where vendor = 'gohighlevel'")
+        .fetch_one(at.pool())
+        .await?;
+    ensure!(paused > 0, "the circuit of a CRM that is down did not open");
+    ensure!(at.sandbox.state().ghl.contacts.is_empty(), "a CRM that is down holds something");
+    at.sandbox.clear_faults();
+    let figures = vec![
+        format!("down {} s", CRM_DOWN.as_secs()),
+        format!("asked {tries} times meanwhile"),
+        format!("the other sink had all after {:.1} s", meanwhile.as_secs_f64()),
+    ];
+    Ok(Story { calls, figures, paid_once: true, ..Story::default() })
+}
+
+/// Connections to the object store break and are refused, uploads and downloads half done.
+pub async fn store_away(at: &Installation) -> anyhow::Result<Story> {
+    let mut calls = calls::mixed(at, 4).await?;
+    at.store.shut();
+    calls.extend(calls::mixed(at, 8).await?);
+    tokio::time::sleep(STORE_AWAY).await;
+    at.store.open();
+    Ok(Story { calls, figures: vec![format!("away {} s", STORE_AWAY.as_secs())], paid_once: true, ..Story::default() })
+}
