@@ -103,6 +103,16 @@ pub async fn find(db: &Db, id: EventId) -> sqlx::Result<Option<Event>> {
     Ok(row.map(Into::into))
 }
 
+/// All events of a call, as they came.
+///
+/// # Errors
+/// When the database is away.
+pub async fn of(db: &Db, call: CallId) -> sqlx::Result<Vec<Event>> {
+    let sql = const_format(" where call_id = $1 order by received_at, id");
+    let rows: Vec<Row> = on!(db, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(call.0).fetch_all(c).await)?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
 /// All events of a call.
 pub(super) async fn of_call(tx: &mut Tx, call: CallId) -> sqlx::Result<Vec<Event>> {
     let sql = const_format(" where call_id = $1");

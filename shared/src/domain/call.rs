@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{CallId, EventKind, Phone, ProviderId};
+use super::{CallId, EventKind, Phone, ProviderId, Recording};
 
 /// Who called whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,8 +143,12 @@ pub struct CallFacts {
     pub ended_at: Option<DateTime<Utc>>,
     /// Talking time in seconds, as the provider says.
     pub duration_seconds: Option<f64>,
+    /// Length of the recording in seconds, as the provider says, where that is another one: recording may begin late.
+    pub recording_seconds: Option<f64>,
     /// Whether the provider recorded it; `None` when it does not say.
     pub recorded: Option<bool>,
+    /// Why the provider has no recording of it, as it says.
+    pub recording_absence: Option<String>,
     /// Where the provider says the recording is. A secret: never logged, never given to a sink.
     pub recording_url: Option<String>,
     /// `wav`, `mp3`, as the provider says.
@@ -153,6 +157,11 @@ pub struct CallFacts {
     pub recording_announced: bool,
     /// The call left a message on a machine.
     pub voicemail: bool,
+    /// The audio that an event brought with it, proven and stored when that event was accepted. Only a provider's own reading
+    /// of such an event sets it.
+    pub received: Option<Recording>,
+    /// An event brought the provider's own transcript, for when there is no audio.
+    pub words: bool,
 }
 
 /// A call as merged from all its events.
@@ -199,6 +208,11 @@ impl CallFacts {
         folded
     }
 
+    /// The first key of that kind.
+    pub fn key(&self, kind: &str) -> Option<&str> {
+        self.keys.iter().find(|key| key.kind == kind).map(|key| key.value.as_str())
+    }
+
     fn absorb(&mut self, other: Self) {
         fn take<T>(mine: &mut Option<T>, other: Option<T>) {
             if other.is_some() {
@@ -220,12 +234,16 @@ impl CallFacts {
         take(&mut self.started_at, other.started_at);
         take(&mut self.ended_at, other.ended_at);
         take(&mut self.duration_seconds, other.duration_seconds);
+        take(&mut self.recording_seconds, other.recording_seconds);
+        take(&mut self.recording_absence, other.recording_absence);
         take(&mut self.recording_url, other.recording_url);
         take(&mut self.recording_format, other.recording_format);
         // One event that knows of a recording outweighs one that says there is none: it may have been too early to know.
         self.recorded = self.recorded.max(other.recorded);
         self.recording_announced |= other.recording_announced;
         self.voicemail |= other.voicemail;
+        take(&mut self.received, other.received);
+        self.words |= other.words;
         for key in other.keys {
             if !self.keys.contains(&key) {
                 self.keys.push(key);

@@ -106,8 +106,14 @@ impl Fetch {
         }
     }
 
-    /// There is no recording: to be looked into when the provider said that there is one, else the end of our work.
+    /// There is no recording. Where the provider wrote down what was said, our work goes on with that; else it is to be
+    /// looked into when the provider said that there is one, and the end of our work when not.
     fn absent(&self, call: &Call, reason: &'static str, why: &str) -> Result<Outcome, StepError> {
+        if call.facts.words {
+            tracing::warn!(why, "going on without a recording");
+            let next = vec![NewJob::step(Step::Transcribe, call.id, Wake::No)];
+            return Ok(Outcome { skipped: Some(reason.into()), next, ..Outcome::default() });
+        }
         if expected(call) {
             return Err(StepError::fail(reason, anyhow!("the provider said that the call was recorded, but: {why}")));
         }

@@ -109,6 +109,8 @@ fn due(call: &Call, kind: &EventKind, said: &CallFacts, sinks: &Sinks) -> Outcom
         let news = said.recording_url.is_some() || *kind == EventKind::RecordingAvailable;
         let wake = if news { Wake::Yes } else { Wake::No };
         outcome.next.push(NewJob::step(Step::Fetch, call.id, wake));
+    } else if call.ended() && call.conclusion.is_none() && call.facts.words {
+        outcome.next.push(NewJob::step(Step::Transcribe, call.id, Wake::No));
     } else if call.ended() && call.conclusion.is_none() {
         outcome.writes.push(Write::Conclusion(call.id, Conclusion::NotRecorded));
         tell.extend(sinks.wanting(Milestone::Analyzed, call));

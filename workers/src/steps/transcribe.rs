@@ -1,4 +1,4 @@
-//! transcribe: a stored recording to speaker-labelled turns.
+//! transcribe: a stored recording to speaker-labelled turns; without one, the provider's own words.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -8,10 +8,11 @@ use futures::TryStreamExt;
 use shared::{
     db::{self, Db},
     domain::{
-        Call, Conclusion, Job, Milestone, NewJob, Outcome, ProviderId, Recording, Speaker, Step, StepError, VerdictExt,
-        Wake, Write,
+        Call, Conclusion, Job, Milestone, NewJob, Outcome, ProviderId, Recording, Speaker, Step, StepError, Transcript,
+        VerdictExt, Wake, Write,
     },
     env::{Env, EnvError},
+    providers::Providers,
     recordings::{SharedRecordings, StoreError},
     service::App,
     sinks::Sinks,
@@ -30,6 +31,7 @@ const CHANNELS: [Speaker; 2] = [Speaker::Caller, Speaker::Agent];
 pub struct Transcribe {
     db: Db,
     env: Env,
+    providers: Providers,
     recordings: SharedRecordings,
     sinks: Sinks,
     /// The recording and its pieces lie here meanwhile.
@@ -53,10 +55,10 @@ impl Transcribe {
         for provider in app.providers.iter() {
             channels(&app.env, &provider.id())?;
         }
-        let App { db, env, recordings, sinks, .. } = app.clone();
+        let App { db, env, providers, recordings, sinks, .. } = app.clone();
         let spool = env.var("TAPEDECK_SPOOL").map_or_else(std::env::temp_dir, PathBuf::from);
         std::fs::create_dir_all(&spool).map_err(|e| anyhow!("TAPEDECK_SPOOL cannot be used: {e}"))?;
-        Ok(Self { db, env, recordings, sinks, spool, speech })
+        Ok(Self { db, env, providers, recordings, sinks, spool, speech })
     }
 
     /// Streams the object into a file of its own, gone when dropped.
@@ -75,6 +77,13 @@ impl Transcribe {
         }
         handle.flush().await.or_retry("no-space")?;
         Ok(file)
+    }
+
+    /// What the provider itself wrote down, for when nobody can listen.
+    async fn written_down(&self, call: &Call) -> Result<Option<Transcript>, StepError> {
+        let Some(provider) = self.providers.get(&call.provider).filter(|_| call.facts.words) else { return Ok(None) };
+        let events = db::events::of(&self.db, call.id).await.or_ours()?;
+        Ok(events.iter().rev().find_map(|event| provider.transcript(event)))
     }
 
     /// There will be no words: our work on the call is finished, and every sink that cares is told.
@@ -116,9 +125,16 @@ impl Run for Transcribe {
             return Ok(outcome);
         }
         let recording = db::recordings::find(&self.db, call.id).await.or_ours()?;
-        let recording = recording.ok_or_else(|| anyhow!("it has no recording")).or_fail("recording-gone")?;
-        let Some(speech) = &self.speech else {
-            return Ok(self.concluded(call, Conclusion::NotAnalyzed, "no-speech-server"));
+        let (recording, speech) = match (recording, &self.speech) {
+            (Some(recording), Some(speech)) => (recording, speech),
+            (recording, _) => match (self.written_down(&call).await?, recording) {
+                (Some(transcript), _) => {
+                    outcome.writes.push(Write::Transcript(call.id, transcript));
+                    return Ok(outcome);
+                }
+                (None, Some(_)) => return Ok(self.concluded(call, Conclusion::NotAnalyzed, "no-speech-server")),
+                (None, None) => return Err(StepError::fail("recording-gone", anyhow!("it has no recording"))),
+            },
         };
         let speakers = channels(&self.env, &call.provider).or_fail("bad-setting")?;
         let file = self.download(&recording).await?;

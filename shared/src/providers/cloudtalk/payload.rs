@@ -79,6 +79,7 @@ pub(super) fn facts(fields: &Fields, kind: &EventKind) -> CallFacts {
         recording_url,
         recording_announced: *kind == EventKind::RecordingAvailable,
         voicemail: fields.flag(VOICEMAIL) == Some(true) || is_voicemail(fields),
+        ..CallFacts::default()
     }
 }
 
