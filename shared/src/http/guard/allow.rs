@@ -22,6 +22,8 @@ pub struct Allowlist(Vec<Entry>);
 enum Entry {
     /// https on the standard port of a host that must be public.
     Host(String),
+    /// The same for a domain and every host in it.
+    Domain(String),
     /// Host and port, http or https, wherever it is.
     Port(String, u16),
     /// The origin of a configured base URL, wherever it is.
@@ -32,6 +34,11 @@ impl Allowlist {
     /// The vendor's known hosts.
     pub fn hosts(hosts: &[&str]) -> Self {
         Self(hosts.iter().map(|host| Entry::Host((*host).to_owned())).collect())
+    }
+
+    /// The vendor's domains, with every host in them.
+    pub fn domains(domains: &[&str]) -> Self {
+        Self(domains.iter().map(|domain| Entry::Domain((*domain).to_owned())).collect())
     }
 
     /// Adds the exact origin of a configured base URL.
@@ -62,8 +69,13 @@ impl Allowlist {
     pub fn judge(&self, url: &Url) -> Option<Allowed> {
         let host = url.host_str()?;
         let port = url.port_or_known_default()?;
+        let standard = url.scheme() == "https" && port == 443;
+        let inside = |domain: &str| {
+            host.strip_suffix(domain).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+        };
         let verdict = |entry: &Entry| match entry {
-            Entry::Host(name) => (name == host && url.scheme() == "https" && port == 443).then_some(Allowed::Public),
+            Entry::Host(name) => (name == host && standard).then_some(Allowed::Public),
+            Entry::Domain(domain) => (inside(domain) && standard).then_some(Allowed::Public),
             Entry::Port(name, number) => (name == host && *number == port).then_some(Allowed::Trusted),
             Entry::Origin(origin) => (*origin == url.origin()).then_some(Allowed::Trusted),
         };
@@ -117,6 +129,17 @@ mod tests {
             "https://evil.test/my.vendor.test",
             "https://xmy.vendor.test/",
         ] {
+            assert_eq!(judge(&list, url), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn a_domain_stands_for_its_hosts_and_for_no_name_that_looks_like_it() {
+        let list = Allowlist::domains(&["vendor.test"]);
+        for url in ["https://vendor.test/a", "https://media.vendor.test/a", "https://a.b.VENDOR.test/"] {
+            assert_eq!(judge(&list, url), Some(Allowed::Public), "{url}");
+        }
+        for url in ["https://evilvendor.test/", "https://vendor.test.evil.test/", "http://vendor.test/", "https://a.test/"] {
             assert_eq!(judge(&list, url), None, "{url}");
         }
     }

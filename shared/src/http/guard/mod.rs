@@ -4,8 +4,8 @@
 //! - [`addresses`]: which addresses are public. Names are judged by what they resolve to, by the very resolver that the
 //!   connection uses, so that a name cannot point elsewhere a moment later.
 //!
-//! Redirects are followed by hand and judged like the first URL, but may lead to any public https host: vendors hand over
-//! to their storage. Credentials stay behind when the origin changes. No proxy is used: it would resolve names for us.
+//! Redirects are followed by hand and judged like the first URL, but may lead to any public https host, unless the guard is
+//! strict: vendors hand over to their storage. Credentials stay behind when the origin changes. No proxy is used: it would resolve names for us.
 
 pub mod addresses;
 pub mod allow;
@@ -70,6 +70,8 @@ pub struct Guard {
     vendor: &'static str,
     allowed: Arc<Allowlist>,
     max_bytes: u64,
+    /// Redirects, too, must lead to a host on the list.
+    strict: bool,
     clock: Clock,
     /// Connects to public addresses only.
     public: Client,
@@ -85,7 +87,13 @@ impl Guard {
     pub fn new(vendor: &'static str, allowed: Allowlist, max_bytes: u64, clock: Clock) -> anyhow::Result<Self> {
         let public = super::builder(QUIET).no_proxy().dns_resolver(PublicOnly).build()?;
         let trusted = super::builder(QUIET).no_proxy().build()?;
-        Ok(Self { vendor, allowed: Arc::new(allowed), max_bytes, clock, public, trusted })
+        Ok(Self { vendor, allowed: Arc::new(allowed), max_bytes, strict: false, clock, public, trusted })
+    }
+
+    /// Redirects must lead to hosts on the list as well: for vendors whose storage is known.
+    #[must_use]
+    pub fn strict(self) -> Self {
+        Self { strict: true, ..self }
     }
 
     /// Whether the URL's host is on the list. Says nothing yet of what it resolves to.
@@ -160,7 +168,7 @@ impl Guard {
         let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
         let to = to.ok_or_else(|| ClientError::nonsense(self.vendor, "redirected without saying where to"))?;
         let url = response.url().join(to).map_err(|_| GuardError::NotAUrl)?;
-        usable(url.as_str())
+        if self.strict { self.permits(url.as_str()) } else { usable(url.as_str()) }
     }
 
     async fn accept(&self, response: Response) -> Result<Download, GuardError> {

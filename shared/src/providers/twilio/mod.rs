@@ -1,0 +1,208 @@
+//! Twilio (facts: telephony §2): signed callbacks about recordings and calls, and a REST API that has both.
+//!
+//! - `verify`: the signature. `payload`: what a callback says; what the API says is put into the same form.
+//! - `api`: the requests. `recording`: the audio by its id. `live`: records a call that is going on.
+//!
+//! Servers that speak the same (SignalWire) need only their own `TWILIO_BASE_URL`.
+
+mod api;
+mod live;
+mod payload;
+mod recording;
+mod verify;
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use axum::http::header::CONTENT_TYPE;
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use self::{api::Api, payload::Params, verify::Check};
+use super::{Live, Page, Polling, Provider, RecordingError, Refused, Unusable, Verified, WebhookRequest, WebhookRoute};
+use crate::{
+    domain::{Call, CallFacts, Event, EventKind, NewEvent, ProviderId, StepError},
+    env::{Env, EnvError},
+    http::{ClientError, Download, Outside, guard::Guard},
+};
+
+const NAME: &str = "twilio";
+const PATH: &str = "/webhooks/twilio-recording";
+/// Callbacks are about one kilobyte.
+const MAX_BODY: usize = 64 * 1024;
+/// Asks Twilio to repeat a callback up to three times, also when it was answered with an error (facts: telephony §2.2).
+const CALLBACK_FRAGMENT: &str = "#rc=3&rp=all";
+/// Requests of one callback that is repeated share it.
+const TOKEN_HEADER: &str = "i-twilio-idempotency-token";
+
+const ACCOUNT_SID: &str = "TWILIO_ACCOUNT_SID";
+const TOKEN: &str = "TWILIO_AUTH_TOKEN";
+const BASE_URL: &str = "TWILIO_BASE_URL";
+const POLLING: &str = "TWILIO_RECORDING_POLLING";
+const POLL_INTERVAL: &str = "TWILIO_RECORDING_POLL_INTERVAL_MINUTES";
+const VERIFY: &str = "TWILIO_WEBHOOK_VERIFY";
+const HOSTS: &str = "TWILIO_RECORDING_HOSTS";
+
+const ROUTES: &[WebhookRoute] = &[WebhookRoute { path: PATH, hint: "recording", max_bytes: MAX_BODY }];
+
+/// One Twilio account.
+pub struct Twilio {
+    check: Check,
+    api: Api,
+    guard: Guard,
+    /// Where Twilio reaches us, if it can.
+    public: Option<String>,
+    polling: Polling,
+}
+
+impl Twilio {
+    /// `None` when no `TWILIO_…` variable is set.
+    ///
+    /// # Errors
+    /// When `TWILIO_ACCOUNT_SID` or `TWILIO_AUTH_TOKEN`, which is also the secret of the webhooks, is missing, or a value
+    /// cannot be used. Names the variable.
+    pub fn from_env(env: &Env, outside: &Outside) -> anyhow::Result<Option<Self>> {
+        let ours = [ACCOUNT_SID, TOKEN, BASE_URL, POLLING, POLL_INTERVAL, VERIFY, HOSTS];
+        if ours.iter().all(|name| env.var(name).is_none()) {
+            return Ok(None);
+        }
+        let api = Api::from_env(env, outside)?;
+        let check = Check::from_env(env, api.token())?;
+        let guard = recording::guard(env, outside, api.base())?;
+        Ok(Some(Self { check, guard, public: public_address(env)?, polling: polling(env)?, api }))
+    }
+
+    /// Reads a callback, or what the API says in the form of one.
+    fn event(&self, body: Vec<u8>, token: Option<&str>) -> Result<NewEvent, Unusable> {
+        let params = Params::parse(&body)?;
+        let kind = payload::kind(&params);
+        let field = |field: &str, detail: &str| Unusable::Field { field: field.to_owned(), detail: detail.to_owned() };
+        if params.text("AccountSid").is_some_and(|account| account != self.api.account()) {
+            return Err(field("AccountSid", "another account than the one that is configured"));
+        }
+        if params.text("RecordingSid").is_some_and(|sid| !self.api.is_id("RE", sid)) {
+            return Err(field("RecordingSid", "not the id of a recording"));
+        }
+        let about_a_call = !matches!(kind, EventKind::Other(_));
+        if about_a_call && payload::facts(&params).provider_call_id.is_none() {
+            return Err(field("CallSid", "missing, and so is ConferenceSid"));
+        }
+        let digest = hex::encode(Sha256::digest(&body));
+        let dedupe_key = payload::dedupe_key(&params, token, &digest);
+        Ok(NewEvent { provider: self.id(), account: self.api.account().to_owned(), kind, dedupe_key, body })
+    }
+
+    /// Those of these recordings of which nothing more is to come. One that cannot be understood is left out, and said so.
+    fn recordings(&self, all: &[Value]) -> Vec<NewEvent> {
+        let ended = |one: &&Value| matches!(one["status"].as_str(), Some("completed" | "absent" | "failed"));
+        let event = |one: &Value| self.event(payload::as_callback(one, payload::RECORDING), None);
+        let read = all.iter().filter(ended).filter_map(|one| {
+            event(one).inspect_err(|error| tracing::warn!(provider = NAME, %error, "a listed recording is left out")).ok()
+        });
+        read.collect()
+    }
+}
+
+#[async_trait]
+impl Provider for Twilio {
+    fn id(&self) -> ProviderId {
+        ProviderId::new(NAME)
+    }
+
+    fn webhooks(&self) -> &'static [WebhookRoute] {
+        ROUTES
+    }
+
+    fn verify<'r>(&self, request: &'r WebhookRequest<'r>) -> Result<Verified<'r>, Refused> {
+        if self.check.passes(request) { Ok(Verified::vouch(request)) } else { Err(Refused) }
+    }
+
+    fn receive(&self, _: &WebhookRoute, request: Verified<'_>) -> Result<NewEvent, Unusable> {
+        let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+        if kind.to_ascii_lowercase().starts_with("multipart/") {
+            return Err(Unusable::MediaType { expected: "application/x-www-form-urlencoded" });
+        }
+        let token = request.headers().get(TOKEN_HEADER).and_then(|token| token.to_str().ok());
+        self.event(request.body().to_vec(), token.filter(|token| payload::is_id(token)))
+    }
+
+    fn facts(&self, event: &Event) -> Result<CallFacts, Unusable> {
+        Ok(payload::facts(&Params::parse(&event.body)?))
+    }
+
+    async fn open_recording(&self, call: &Call) -> Result<Download, RecordingError> {
+        recording::open(&self.api, &self.guard, call).await
+    }
+
+    /// A recording's callback says neither numbers nor direction.
+    fn incomplete(&self, call: &Call) -> bool {
+        call.facts.direction.is_none() && call.facts.key("call_sid").is_some()
+    }
+
+    async fn lookup(&self, call: &Call) -> Result<Vec<NewEvent>, StepError> {
+        let Some(sid) = call.facts.key("call_sid").filter(|sid| self.api.is_id("CA", sid)) else { return Ok(Vec::new()) };
+        let found = match self.api.call(sid).await {
+            Ok(found) => found,
+            Err(error) if error.is(404) => return Ok(Vec::new()),
+            Err(error) => return Err(error.into()),
+        };
+        let said = self.event(payload::as_callback(&found, payload::CALL), None);
+        let said = said.map_err(|_| ClientError::nonsense(NAME, "answered with something else than the call"))?;
+        let mut events = vec![said];
+        if call.facts.key("recording_sid").is_none() {
+            events.extend(self.recordings(&self.api.recordings_of(sid).await?));
+        }
+        Ok(events)
+    }
+
+    fn polling(&self) -> Polling {
+        self.polling
+    }
+
+    async fn poll(&self, since: DateTime<Utc>, page: Option<&str>) -> Result<Page, StepError> {
+        let found = match page {
+            None => self.api.recordings_since(since).await?,
+            Some(page) => self.api.recordings_at(page).await?,
+        };
+        Ok(Page { events: self.recordings(&found.recordings), next: found.next_page_uri })
+    }
+
+    fn records_live(&self) -> bool {
+        true
+    }
+
+    async fn record(&self, call: &Call) -> Result<Live, StepError> {
+        match call.facts.key("call_sid") {
+            Some(sid) => live::record(&self.api, self.public.as_deref(), sid).await,
+            None => Err(StepError::fail("no-call-id", anyhow::anyhow!("Twilio's id of the call is not known"))),
+        }
+    }
+
+    async fn check(&self) -> anyhow::Result<String> {
+        self.api.check().await?;
+        Ok(match (self.public.is_some(), self.polling) {
+            (false, Polling::No | Polling::Off) => {
+                format!("credentials accepted; but nothing will come: set WEBHOOK_BASE_URL or {POLLING}=true")
+            }
+            _ => "credentials accepted".to_owned(),
+        })
+    }
+}
+
+/// Where Twilio reaches us, without a trailing slash.
+fn public_address(env: &Env) -> Result<Option<String>, EnvError> {
+    env.var("WEBHOOK_BASE_URL").is_some().then(|| env.base_url("WEBHOOK_BASE_URL", "")).transpose()
+}
+
+fn polling(env: &Env) -> Result<Polling, EnvError> {
+    let minutes = env.parsed(POLL_INTERVAL, 3.0_f64)?;
+    // Seconds are for tests.
+    let interval = Duration::try_from_secs_f64(minutes * 60.0).ok().filter(|wait| (Duration::from_millis(100)..Duration::from_secs(86_400)).contains(wait));
+    let why = "expected minutes, up to a day".to_owned();
+    let interval = interval.ok_or_else(|| EnvError::Invalid { name: POLL_INTERVAL.to_owned(), why })?;
+    Ok(if env.flag(POLLING, false)? { Polling::Every(interval) } else { Polling::Off })
+}
+
+#[cfg(test)]
+mod tests;
