@@ -169,7 +169,7 @@ tapedeck() { env -i "${SETTINGS[@]}" "$TAPEDECK_BIN/tapedeck" "$@"; }
 part() {
   local name=$1 metrics=$2 ready=$3
   shift 3
-  spawn "$name" env -i "${SETTINGS[@]}" RUST_LOG="${RUST_LOG:-info}" METRICS_PORT="$metrics" "$TAPEDECK_BIN/tapedeck" "$@"
+  spawn "$name" env -i "${SETTINGS[@]}" ${RUST_LOG:+"RUST_LOG=$RUST_LOG"} METRICS_PORT="$metrics" "$TAPEDECK_BIN/tapedeck" "$@"
   METRICS[$name]=http://127.0.0.1:$ready/metrics
   READY+=("$name http://127.0.0.1:$ready/readyz")
 }
