@@ -163,6 +163,15 @@ impl Db {
             Self::Sqlite(_) => "",
         }
     }
+
+    /// Closes a `select id …` whose rows are to be changed: two statements that want the same rows must not wait for each
+    /// other, so everybody locks them in the order of their ids. SQLite has one writer anyway.
+    fn lock_in_order(&self) -> &'static str {
+        match self {
+            Self::Postgres(_) => " order by id for no key update",
+            Self::Sqlite(_) => "",
+        }
+    }
 }
 
 impl Tx {

@@ -74,3 +74,43 @@ async fn two_events_of_a_call_make_its_jobs_due_without_waiting_for_each_other()
     }
     db.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backlog_is_claimed_woken_and_noted_at_the_same_time() {
+    let scratch = Scratch::new(Shape::Production).await;
+    let db = scratch.db().await;
+    let mut backlog: Vec<NewJob> = (0..400).map(|_| sync()).collect();
+    let grace = now() + TimeDelta::hours(1);
+    for round in 0..20 {
+        // Rows lie in another order than their ids, and in another one each time.
+        backlog.sort_by_key(|job| job.id.0.as_u128().rotate_left(round * 7));
+        for some in backlog.chunks(40) {
+            let batch: Vec<_> = some.iter().map(|job| (job.clone(), None)).collect();
+            let mut tx = db.begin().await.unwrap();
+            db::jobs::add(&mut tx, &batch, now(), grace).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        let ids: Vec<JobId> = backlog.iter().map(|job| job.id).collect();
+        let noting = async { db::jobs::note_published(&db, &ids).await };
+        let waking = async {
+            let batch: Vec<_> = backlog.iter().take(60).map(|job| (job.clone(), None)).collect();
+            let mut tx = db.begin().await?;
+            db::jobs::add(&mut tx, &batch, now(), grace).await?;
+            tx.commit().await
+        };
+        let claiming = futures::future::try_join_all(ids.chunks(64).map(|some| {
+            let mut some = some.to_vec();
+            some.sort();
+            let db = &db;
+            async move {
+                let claimed = db::jobs::claim(db, &some, Uuid::now_v7(), now(), now()).await?;
+                sqlx::Result::Ok(claimed.len())
+            }
+        }));
+        let ((), (), claimed) = tokio::try_join!(noting, waking, claiming).unwrap();
+        assert_eq!(claimed.iter().sum::<usize>(), backlog.len(), "every one is claimed");
+        db::jobs::release_all(&db, now() - TimeDelta::seconds(1)).await.unwrap();
+        db::jobs::expire(&db, 1000, now() + TimeDelta::seconds(1)).await.unwrap();
+    }
+    db.close().await;
+}

@@ -61,12 +61,12 @@ pub async fn claim(
         let mut query = QueryBuilder::new("update jobs set state = 'running', owner = ");
         query.push_bind(owner).push(", lease_until = ").push_bind(lease_until).push(", started_at = ").push_bind(now);
         query.push(", attempt = attempt + 1, claims = claims + 1, publish_at = null where state = 'waiting' and due_at <= ");
-        query.push_bind(now + CLOCK_SKEW).push(" and id in (");
+        query.push_bind(now + CLOCK_SKEW).push(" and id in (select id from jobs where state = 'waiting' and id in (");
         let mut list = query.separated(", ");
         for id in ids {
             list.push_bind(id.0);
         }
-        query.push(
+        query.push(")").push(db.lock_in_order()).push(
             ") returning id, step, call_id, event_id, sink, attempt, claims, snoozes, created_at, traceparent",
         );
         query.build_query_as().fetch_all(c).await

@@ -87,18 +87,20 @@ async fn publish_at(tx: &mut Tx, ids: &[JobId], at: Option<DateTime<Utc>>) -> sq
 }
 
 /// Notes that messages are under way for jobs that were just added (their `publish_at` is later than their `due_at`). What was
-/// claimed meanwhile, and perhaps is due again at another time, is left alone.
+/// claimed meanwhile, and perhaps is due again at another time, is left alone; and so is what somebody else changes right now,
+/// which at worst is published once more.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn note_published(db: &Db, ids: &[JobId]) -> sqlx::Result<()> {
     on!(db, c => {
-        let mut query = QueryBuilder::new("update jobs set publish_at = null where publish_at > due_at and id in (");
+        let mut query = QueryBuilder::new("update jobs set publish_at = null where publish_at > due_at and id in (
+            select id from jobs where publish_at > due_at and id in (");
         let mut list = query.separated(", ");
         for id in ids {
             list.push_bind(id.0);
         }
-        query.push(")");
+        query.push(")").push(db.skip_locked()).push(")");
         query.build().execute(c).await.map(drop)
     })
 }
