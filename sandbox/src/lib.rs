@@ -18,6 +18,7 @@ mod recordings;
 pub mod samples;
 mod server;
 mod switches;
+mod twilio;
 mod vendor;
 mod world;
 
@@ -35,6 +36,7 @@ pub use ledger::{LedgerEntry, LedgerFilter};
 pub use openai::OpenaiState;
 pub use recordings::{Recording, RecordingFile};
 pub use switches::{CallmindDuplicates, Rate, Switches};
+pub use twilio::{ACCOUNT as TWILIO_ACCOUNT, TwilioCall, TwilioRecording, TwilioState};
 pub use vendor::Vendor;
 pub use world::State;
 
@@ -50,6 +52,8 @@ pub struct Sandbox {
 pub struct BaseUrls {
     /// CloudTalk's REST API.
     pub cloudtalk: String,
+    /// Twilio's REST API.
+    pub twilio: String,
     /// OpenAI, for speech and model.
     pub openai: String,
     /// GoHighLevel.
@@ -98,6 +102,7 @@ impl Sandbox {
         let of = |vendor: Vendor| format!("{}{}", self.world.origin, vendor.api());
         BaseUrls {
             cloudtalk: of(Vendor::Cloudtalk),
+            twilio: of(Vendor::Twilio),
             openai: of(Vendor::Openai),
             ghl: of(Vendor::Ghl),
             callmind: of(Vendor::Callmind),
@@ -148,7 +153,31 @@ impl Sandbox {
         format!("{}{}", self.world.origin, self.world.cloudtalk.add_recording(call_id, recording.into()))
     }
 
-    /// Makes the recording of a sample call available and posts CloudTalk's webhooks of it.
+    /// Lets a Twilio call of this sample ring, and returns its id.
+    ///
+    /// # Errors
+    /// An unknown sample.
+    pub fn dial(&self, sample: &str) -> anyhow::Result<String> {
+        twilio::dial(&self.world, sample)
+    }
+
+    /// Somebody takes a Twilio call that rings.
+    ///
+    /// # Errors
+    /// No such call.
+    pub fn answer(&self, call_sid: &str) -> anyhow::Result<()> {
+        twilio::answer(&self.world, call_sid)
+    }
+
+    /// Ends a Twilio call and its recordings, and posts the callbacks that were asked for, signed with this token.
+    ///
+    /// # Errors
+    /// No such call.
+    pub async fn hang_up(&self, call_sid: &str, token: &str) -> anyhow::Result<Vec<WebhookAnswer>> {
+        twilio::hang_up(&self.world, call_sid, token).await
+    }
+
+    /// Makes the recording of a sample call available and posts the provider's webhooks of it.
     /// A webhook that gets no answer is reported with status 0.
     ///
     /// # Errors

@@ -18,6 +18,7 @@ async fn main() -> anyhow::Result<()> {
     tracing::warn!(
         listen = %sandbox.addr(),
         cloudtalk = urls.cloudtalk,
+        twilio = urls.twilio,
         openai = urls.openai,
         ghl = urls.ghl,
         callmind = urls.callmind,

@@ -28,7 +28,7 @@ use tower::{Service, ServiceExt};
 use crate::{
     callmind, cloudtalk, control,
     faults::FaultKind,
-    ghl, openai,
+    ghl, openai, twilio,
     vendor::Vendor,
     world::{Shared, World},
 };
@@ -68,6 +68,7 @@ fn routes(world: &Shared) -> Router {
     Router::new()
         .merge(control::routes())
         .merge(cloudtalk::routes(world))
+        .merge(twilio::routes(world))
         .merge(openai::routes(world))
         .merge(ghl::routes(world))
         .merge(callmind::routes(world))
@@ -193,6 +194,7 @@ fn status_answer(vendor: Vendor, status: u16, retry_after: Option<u64>, body: Op
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let own = match vendor {
         Vendor::Cloudtalk => cloudtalk::refusal(status),
+        Vendor::Twilio => twilio::refusal(status),
         Vendor::Openai => openai::refusal(status),
         Vendor::Ghl => ghl::refusal(status),
         Vendor::Callmind => callmind::refusal(status),

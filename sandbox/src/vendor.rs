@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub enum Vendor {
     /// CloudTalk, the telephone exchange: under `/cloudtalk`.
     Cloudtalk,
+    /// Twilio, calls and recordings: under `/twilio`.
+    Twilio,
     /// OpenAI, speech and chat: under `/openai`.
     Openai,
     /// GoHighLevel, the CRM: under `/ghl`.
@@ -18,13 +20,14 @@ pub enum Vendor {
 
 impl Vendor {
     /// Every vendor, in the order of the start page.
-    pub const ALL: [Self; 4] = [Self::Cloudtalk, Self::Openai, Self::Ghl, Self::Callmind];
+    pub const ALL: [Self; 5] = [Self::Cloudtalk, Self::Twilio, Self::Openai, Self::Ghl, Self::Callmind];
 
     /// The first segment of its paths, which is also its name in JSON.
     #[must_use]
     pub fn prefix(self) -> &'static str {
         match self {
             Self::Cloudtalk => "cloudtalk",
+            Self::Twilio => "twilio",
             Self::Openai => "openai",
             Self::Ghl => "ghl",
             Self::Callmind => "callmind",
@@ -36,6 +39,7 @@ impl Vendor {
     pub fn api(self) -> &'static str {
         match self {
             Self::Cloudtalk => "/cloudtalk/api",
+            Self::Twilio => "/twilio",
             Self::Openai => "/openai/v1",
             Self::Ghl => "/ghl",
             Self::Callmind => "/callmind/api",

@@ -14,6 +14,7 @@ use crate::{
     ledger::Ledger,
     openai,
     switches::{Switches, SwitchesPatch},
+    twilio,
 };
 
 /// Handle to the world, as axum state.
@@ -25,6 +26,7 @@ pub(crate) struct World {
     pub(crate) faults: Faults,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) cloudtalk: cloudtalk::Store,
+    pub(crate) twilio: twilio::Store,
     pub(crate) openai: openai::Store,
     pub(crate) ghl: ghl::Store,
     pub(crate) callmind: callmind::Store,
@@ -39,6 +41,7 @@ impl World {
             faults: Faults::default(),
             ledger: Ledger::new(),
             cloudtalk: cloudtalk::Store::default(),
+            twilio: twilio::Store::default(),
             openai: openai::Store::default(),
             ghl: ghl::Store::default(),
             callmind: callmind::Store::default(),
@@ -73,6 +76,7 @@ impl World {
     pub(crate) fn state(&self) -> State {
         State {
             cloudtalk: self.cloudtalk.snapshot(),
+            twilio: self.twilio.snapshot(),
             openai: self.openai.snapshot(),
             ghl: self.ghl.snapshot(),
             callmind: self.callmind.snapshot(),
@@ -85,6 +89,8 @@ impl World {
 pub struct State {
     /// Calls and recordings.
     pub cloudtalk: cloudtalk::CloudtalkState,
+    /// Calls and recordings.
+    pub twilio: twilio::TwilioState,
     /// How much was transcribed and judged.
     pub openai: openai::OpenaiState,
     /// Contacts with their notes, conversations, custom fields.

@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use shared::{
-    domain::{QueueName, SinkId, Step},
+    domain::{NewJob, QueueName, SinkId, Step},
+    providers::Polling,
     service::App,
 };
 
 use crate::{
     step::Run,
-    steps::{analyze::Analyze, fetch::Fetch, intake::Intake, sync::Sync, transcribe::Transcribe},
+    steps::{
+        analyze::Analyze, fetch::Fetch, intake::Intake, lookup::Lookup, poll::Poll, record::Record, sync::Sync,
+        transcribe::Transcribe,
+    },
 };
 
 /// A step, ready to run. Only the steps that a process works on need their settings.
@@ -19,19 +23,22 @@ use crate::{
 pub fn build(step: Step, app: &App) -> anyhow::Result<Arc<dyn Run>> {
     Ok(match step {
         Step::Intake => Arc::new(Intake::new(app)),
+        Step::Lookup => Arc::new(Lookup::new(app)),
+        Step::Record => Arc::new(Record::new(app)),
         Step::Fetch => Arc::new(Fetch::new(app)?),
         Step::Transcribe => Arc::new(Transcribe::new(app)?),
         Step::Analyze => Arc::new(Analyze::new(app)?),
         Step::Sync => Arc::new(Sync::new(app)),
+        Step::Poll => Arc::new(Poll::new(app)),
     })
 }
 
-/// What a worker process is to work on: a step, or one sink's part of `sync`.
+/// What a worker process is to work on: a step, or one sink's part of `sync`, or one provider's of `poll`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pool {
     /// The step.
     pub step: Step,
-    /// Only this sink's queue.
+    /// Only this sink's (or provider's) queue.
     pub sink: Option<SinkId>,
 }
 
@@ -45,6 +52,10 @@ impl Pool {
     pub fn queues(&self, app: &App) -> Vec<QueueName> {
         match (&self.step, &self.sink) {
             (Step::Sync, None) => app.sinks.iter().map(|sink| QueueName::of(Step::Sync, Some(&sink.id()))).collect(),
+            (Step::Poll, None) => {
+                let polled = app.providers.iter().filter(|provider| provider.polling() != Polling::No);
+                polled.map(|provider| NewJob::poll(&provider.id()).queue()).collect()
+            }
             (step, sink) => vec![QueueName::of(*step, sink.as_ref())],
         }
     }
@@ -59,8 +70,8 @@ impl std::str::FromStr for Pool {
             Some((step, sink)) => (step.parse()?, Some(SinkId::from(sink.to_owned()))),
             None => (text.parse()?, None),
         };
-        if sink.is_some() && step != Step::Sync {
-            return Err(format!("only sync has sinks, not {step}"));
+        if sink.is_some() && !matches!(step, Step::Sync | Step::Poll) {
+            return Err(format!("only sync has sinks and poll providers, not {step}"));
         }
         Ok(Self { step, sink })
     }

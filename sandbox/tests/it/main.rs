@@ -31,7 +31,7 @@ impl World {
     fn ask(&self, vendor: Vendor, method: Method, path: &str) -> RequestBuilder {
         let request = self.client.request(method, format!("{}{}{path}", self.sandbox.url(), vendor.api()));
         match vendor {
-            Vendor::Cloudtalk => request.basic_auth("id", Some("secret")),
+            Vendor::Cloudtalk | Vendor::Twilio => request.basic_auth("id", Some("secret")),
             Vendor::Ghl => request.bearer_auth("pit-test").header("Version", "2021-07-28"),
             Vendor::Openai | Vendor::Callmind => request.bearer_auth("token"),
         }

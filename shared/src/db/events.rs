@@ -51,6 +51,29 @@ pub async fn record(
     Ok(batch.iter().map(outcome).collect())
 }
 
+/// Records what a provider's API said as if its webhooks had brought it; the dispatcher publishes it. Returns how many were
+/// new.
+///
+/// # Errors
+/// As [`record`].
+pub async fn learn(
+    db: &Db,
+    mut events: Vec<NewEvent>,
+    traceparent: Option<&str>,
+    now: DateTime<Utc>,
+) -> sqlx::Result<usize> {
+    if events.is_empty() {
+        return Ok(0);
+    }
+    // In the order in which ingest writes them, too, so that two transactions cannot wait for each other.
+    events.sort_by(|a, b| (&a.account, &a.dedupe_key).cmp(&(&b.account, &b.dedupe_key)));
+    let traceparent = traceparent.map(str::to_owned);
+    let incoming = |event| Incoming { id: EventId::new(), event, traceparent: traceparent.clone() };
+    let batch: Vec<_> = events.into_iter().map(incoming).collect();
+    let recorded = record(db, &batch, now, now).await?;
+    Ok(recorded.into_iter().filter(|outcome| *outcome == Recorded::New).count())
+}
+
 async fn insert(tx: &mut Tx, batch: &[Incoming], now: DateTime<Utc>) -> sqlx::Result<Vec<Uuid>> {
     let head = "insert into events (id, provider, account, kind, dedupe_key, body, received_at) ";
     within!(tx, c => {

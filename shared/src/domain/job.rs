@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
 
-use super::{CallId, EventId, JobId, QueueName, SinkId, Step};
+use super::{CallId, EventId, JobId, ProviderId, QueueName, SinkId, Step};
 
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,11 +51,11 @@ pub struct NewJob {
     pub id: JobId,
     /// Which step.
     pub step: Step,
-    /// For every step but intake.
+    /// For every step but intake and poll.
     pub call_id: Option<CallId>,
     /// For intake.
     pub event_id: Option<EventId>,
-    /// For sync.
+    /// For sync; for poll the provider, as it is what the queue's name ends with.
     pub sink: Option<SinkId>,
     /// What to do when it exists.
     pub wake: Wake,
@@ -77,6 +77,16 @@ impl NewJob {
     pub fn sync(call: CallId, sink: SinkId) -> Self {
         let id = derive(call, QueueName::of(Step::Sync, Some(&sink)).as_str());
         Self { id, step: Step::Sync, call_id: Some(call), event_id: None, sink: Some(sink), wake: Wake::Yes }
+    }
+
+    /// Asking a provider's API from time to time; there is one such job for each provider.
+    pub fn poll(provider: &ProviderId) -> Self {
+        let sink = SinkId::from(provider.as_str().to_owned());
+        let digest = Sha256::digest(QueueName::of(Step::Poll, Some(&sink)).as_str());
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&digest[..16]);
+        let id = JobId(Builder::from_custom_bytes(bytes).into_uuid());
+        Self { id, step: Step::Poll, call_id: None, event_id: None, sink: Some(sink), wake: Wake::Yes }
     }
 
     /// The queue that carries it.
@@ -101,11 +111,11 @@ pub struct Job {
     pub id: JobId,
     /// Which step.
     pub step: Step,
-    /// For every step but intake.
+    /// For every step but intake and poll.
     pub call_id: Option<CallId>,
     /// For intake.
     pub event_id: Option<EventId>,
-    /// For sync.
+    /// For sync; for poll the provider.
     pub sink: Option<SinkId>,
     /// This try's number, from 1. Snoozes do not count.
     pub attempt: i32,

@@ -1,4 +1,4 @@
-//! The steps, and the queues that carry them: one per step, and one per sink for `sync`.
+//! The steps, and the queues that carry them: one per step, one per sink for `sync`, one per provider for `poll`.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 pub enum Step {
     /// Ties an event to its call and decides what is due.
     Intake,
+    /// Asks the provider's API what its events did not say of a call.
+    Lookup,
+    /// Starts to record a call that goes on.
+    Record,
     /// Copies the recording to the object store.
     Fetch,
     /// Audio to turns.
@@ -18,20 +22,34 @@ pub enum Step {
     Analyze,
     /// Brings what is known of a call to one sink.
     Sync,
+    /// Asks a provider's API from time to time what no webhook brought.
+    Poll,
 }
 
 impl Step {
     /// All steps in the order of the flow.
-    pub const ALL: [Self; 5] = [Self::Intake, Self::Fetch, Self::Transcribe, Self::Analyze, Self::Sync];
+    pub const ALL: [Self; 8] = [
+        Self::Intake,
+        Self::Lookup,
+        Self::Record,
+        Self::Fetch,
+        Self::Transcribe,
+        Self::Analyze,
+        Self::Sync,
+        Self::Poll,
+    ];
 
     /// The one name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Intake => "intake",
+            Self::Lookup => "lookup",
+            Self::Record => "record",
             Self::Fetch => "fetch",
             Self::Transcribe => "transcribe",
             Self::Analyze => "analyze",
             Self::Sync => "sync",
+            Self::Poll => "poll",
         }
     }
 }
@@ -91,12 +109,12 @@ name!(
     SinkId
 );
 name!(
-    /// A queue: a step's name, or `sync.<sink>`. On RabbitMQ it is prefixed with `tapedeck.`.
+    /// A queue: a step's name, or `sync.<sink>`, or `poll.<provider>`. On RabbitMQ it is prefixed with `tapedeck.`.
     QueueName
 );
 
 impl QueueName {
-    /// The queue of a step (and sink).
+    /// The queue of a step (and sink, or provider that is polled).
     pub fn of(step: Step, sink: Option<&SinkId>) -> Self {
         match sink {
             None => Self::new(step.as_str()),

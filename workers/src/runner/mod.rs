@@ -12,7 +12,10 @@ mod work;
 use std::{collections::HashMap, sync::Arc};
 
 use shared::{
-    dispatcher::Dispatcher, domain::QueueName, publisher::Publisher, service::App,
+    dispatcher::Dispatcher,
+    domain::{QueueName, Step},
+    publisher::Publisher,
+    service::App,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
@@ -22,6 +25,7 @@ use crate::{
     pipeline::{self, Pool},
     schedule,
     step::Run,
+    steps::poll,
     tuning::Tuning,
 };
 
@@ -41,6 +45,9 @@ pub async fn run(app: App, pools: Vec<Pool>, stop: CancellationToken) -> anyhow:
         for queue in pool.queues(&app) {
             lanes.insert(queue, (step.clone(), concurrency));
         }
+    }
+    if pools.iter().any(|pool| pool.step == Step::Poll) {
+        tokio::spawn(poll::arm(app.clone(), stop.clone()));
     }
     run_lanes(app, lanes, tuning, stop).await;
     Ok(())

@@ -171,7 +171,8 @@ fn expected(call: &Call) -> bool {
 /// When it does not grow, the better part of a call is kept, because some count ringing as duration; less than half is
 /// for a person to look at.
 fn plausible(job: &Job, call: &Call, probe: &Probe) -> Result<(), StepError> {
-    let (found, told) = (probe.duration_seconds, call.facts.duration_seconds.unwrap_or_default());
+    let told = call.facts.recording_seconds.or(call.facts.duration_seconds).unwrap_or_default();
+    let found = probe.duration_seconds;
     if found + SHORTER.0.max(SHORTER.1 * told) >= told {
         return Ok(());
     }

@@ -91,7 +91,11 @@ impl Run for Intake {
                 Err(e) => return Err(e).or_ours(),
             }
         };
-        Ok(due(&call, &event.kind, &facts, &self.sinks))
+        let mut outcome = due(&call, &event.kind, &facts, &self.sinks);
+        if provider.incomplete(&call) {
+            outcome.next.push(NewJob::step(Step::Lookup, call.id, Wake::No));
+        }
+        Ok(outcome)
     }
 }
 

@@ -6,5 +6,8 @@
 pub mod analyze;
 pub mod fetch;
 pub mod intake;
+pub mod lookup;
+pub mod poll;
+pub mod record;
 pub mod sync;
 pub mod transcribe;
