@@ -9,6 +9,8 @@ use std::{net::SocketAddr, time::Duration};
 
 use anyhow::Context;
 use clap::Args;
+use console::Access;
+use futures::FutureExt;
 use sandbox::{CallMode, PlaceCall, Sandbox};
 use shared::{
     env::Env,
@@ -35,22 +37,22 @@ impl Demo {
     /// Places the calls, shows their way, prints what the CRM received, and leaves the API up.
     pub async fn run(self, env: &Env, stop: CancellationToken) -> anyhow::Result<()> {
         let directory = Directory::new()?;
-        let sandbox = Sandbox::start(free(9100).await?).await?;
-        let (listener, console_at) = (bind(3000).await?, free(3080).await?);
-        let ingest_at = listener.local_addr()?;
+        let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let sandbox = match Sandbox::start(local(9100)).await {
+            Ok(sandbox) => sandbox,
+            Err(_) => Sandbox::start(local(0)).await?,
+        };
+        let (webhooks, questions) = (bind(3000).await?, bind(3080).await?);
+        let (ingest_at, console_at) = (webhooks.local_addr()?, questions.local_addr()?);
         let settings = settings(env, &sandbox, &directory, ingest_at, console_at);
         let app = App::open("demo", settings, Role::Whole).await?;
         println!("Tapedeck, with everything outside SIMULATED on this machine: CloudTalk, speech and model,");
         println!("GoHighLevel and Callmind are one small server at {}. No key, no network.\n", sandbox.url());
 
         let mut parts = JoinSet::new();
-        let ingesting = ingest::serve(app.clone(), listener, stop.clone());
-        parts.spawn(async move {
-            ingesting.await;
-            Ok(())
-        });
+        parts.spawn(ingest::serve(app.clone(), webhooks, stop.clone()).map(Ok));
         parts.spawn(workers::run(app.clone(), Pool::all(), stop.clone()));
-        parts.spawn(console::run(app.clone(), stop.clone()));
+        parts.spawn(console::serve(app.clone(), Access::from_env(&app.env)?, questions, stop.clone()).map(Ok));
         let base = format!("http://{ingest_at}");
         let shown = tokio::select! {
             shown = show(&app, &sandbox, &base) => shown,
@@ -137,10 +139,6 @@ async fn bind(wanted: u16) -> anyhow::Result<TcpListener> {
         Ok(listener) => Ok(listener),
         Err(_) => TcpListener::bind(("127.0.0.1", 0)).await.context("no free port"),
     }
-}
-
-async fn free(wanted: u16) -> anyhow::Result<SocketAddr> {
-    Ok(bind(wanted).await?.local_addr()?)
 }
 
 /// A directory that is removed at the end.
