@@ -115,9 +115,9 @@ fn show_logs(at: &Installation) {
         let text = std::fs::read(&log).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<_> = text.lines().collect();
-        println!("--- {} ({} lines)", log.file_name().unwrap_or_default().display(), lines.len());
+        println!("        --- {} ({} lines)", log.file_name().unwrap_or_default().display(), lines.len());
         for line in &lines[lines.len().saturating_sub(TAIL)..] {
-            println!("    {line}");
+            println!("        {line}");
         }
     }
 }

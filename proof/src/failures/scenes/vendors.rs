@@ -5,25 +5,36 @@ use std::time::Duration;
 use anyhow::ensure;
 use proof::{Installation, until};
 use sandbox::{Fault, FaultKind, Vendor};
+use shared::db::jobs;
 
 use crate::{calls, scenario::Story};
 
 /// Longer than the first ten retries take, their waits shortened to 1/500: 31 s.
 const CRM_DOWN: Duration = Duration::from_secs(33);
+const SOON: Duration = Duration::from_secs(60);
 const STORE_AWAY: Duration = Duration::from_secs(12);
 
-/// Notes, contacts and records are written, and nobody hears of it.
+/// Notes, contacts and records are written, and nobody hears of it. Four of a vendor's at a time, as from the fifth failure
+/// in a row on a vendor is paused.
 pub async fn replies_lost(at: &Installation) -> anyhow::Result<Story> {
-    let lost = |vendor| Fault::new(vendor, FaultKind::ReplyLost).method("POST");
-    let some = [
-        lost(Vendor::Ghl).path("/notes").times(8),
-        lost(Vendor::Ghl).path("/contacts").times(3),
-        lost(Vendor::Callmind).times(8),
-    ];
-    let count: u32 = some.iter().filter_map(|fault| fault.times).sum();
-    some.into_iter().for_each(|fault| at.sandbox.fault(fault));
-    let calls = calls::mixed(at, 16).await?;
-    Ok(Story { calls, figures: vec![format!("{count} replies lost")], paid_once: true, ..Story::default() })
+    let mut calls = Vec::new();
+    let lose = |vendor, path, times| {
+        at.sandbox.fault(Fault::new(vendor, FaultKind::ReplyLost).method("POST").path(path).times(times));
+    };
+    for round in 1..=2 {
+        lose(Vendor::Ghl, "/notes", 2);
+        lose(Vendor::Ghl, if round == 1 { "/contacts" } else { "/notes" }, 2);
+        lose(Vendor::Callmind, "", 4);
+        calls.extend(calls::mixed(at, 8).await?);
+        until("the replies are lost", SOON, async || lost(at) == round * 8).await?;
+        until("nothing is left to do", SOON, async || jobs::unfinished(&at.db).await.is_ok_and(|left| left == 0))
+            .await?;
+    }
+    Ok(Story { calls, figures: vec![format!("{} replies lost", lost(at))], paid_once: true, ..Story::default() })
+}
+
+fn lost(at: &Installation) -> usize {
+    at.sandbox.ledger().iter().filter(|line| line.fault.as_deref() == Some("reply_lost")).count()
 }
 
 /// One CRM answers 503; the other has everything before it is back.
