@@ -1,6 +1,6 @@
 //! What people and programs may ask: the calls with all that is known of them, what failed, and to try it again.
 //!
-//! - [`calls`], [`dead`]: one file per resource. [`view`]: the JSON form of everything, also for the command line.
+//! - [`calls`], [`dead`], [`recordings`]: one file per resource. [`view`]: the JSON form of everything, also for the command line.
 //! - [`access`]: who may ask.
 //!
 //! To add a question: its query in `shared/src/db/console`, its form in [`view`], its route in [`router`].
@@ -8,6 +8,7 @@
 mod access;
 mod calls;
 mod dead;
+mod recordings;
 pub mod view;
 
 use axum::{
@@ -51,6 +52,7 @@ pub fn router(app: App, access: Access, stop: CancellationToken) -> Router {
         .route("/calls", get(calls::list))
         .route("/calls/{id}", get(calls::show))
         .route("/calls/{id}/replay", post(dead::replay_call))
+        .route("/api/chats/poll-recordings", post(recordings::poll))
         .route("/dead", get(dead::list))
         .route("/dead/replay", post(dead::replay))
         .with_state(app)

@@ -5,12 +5,14 @@
 mod dead;
 mod list;
 mod timeline;
+mod unrecorded;
 
 use chrono::{DateTime, Utc};
 pub use dead::{DeadFilter, DeadGroup, DeadJob, dead, dead_groups};
 pub use list::{CallFilter, CallLine, Cursor, calls};
 use sqlx::types::Json;
 pub use timeline::{EventLine, FailureLine, JobLine, events, jobs};
+pub use unrecorded::{Unrecorded, unrecorded};
 use uuid::Uuid;
 
 use super::{Db, calls as call_rows};

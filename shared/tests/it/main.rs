@@ -13,4 +13,5 @@ mod outside;
 mod queue;
 mod recordings;
 mod server;
+mod twilio;
 mod service;
