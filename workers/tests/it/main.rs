@@ -9,3 +9,4 @@ mod intake;
 mod pipeline;
 mod sync;
 mod transcribe;
+mod twilio;

@@ -13,20 +13,20 @@ use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use workers::pipeline::Pool;
 
-const SECRET: &str = "a-webhook-secret";
+pub(crate) const SECRET: &str = "a-webhook-secret";
 
 /// Everything in one process, and the vendors beside it.
-struct Running {
-    sandbox: Sandbox,
-    url: String,
-    app: App,
+pub(crate) struct Running {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) url: String,
+    pub(crate) app: App,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
     scratch: Scratch,
 }
 
 impl Running {
-    async fn start(shape: Shape, more: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start(shape: Shape, more: &[(&str, &str)]) -> Self {
         let sandbox = Sandbox::start(([127, 0, 0, 1], 0).into()).await.unwrap();
         let scratch = Scratch::new(shape).await;
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -37,6 +37,9 @@ impl Running {
             ("CLOUDTALK_WEBHOOK_SECRET", SECRET),
             ("CLOUDTALK_API_KEY", "id:secret"),
             ("CLOUDTALK_BASE_URL", &vendors.cloudtalk),
+            ("TWILIO_ACCOUNT_SID", sandbox::TWILIO_ACCOUNT),
+            ("TWILIO_AUTH_TOKEN", SECRET),
+            ("TWILIO_BASE_URL", &vendors.twilio),
             ("OPENAI_BASE_URL", &vendors.openai),
             ("OPENAI_API_KEY", "key"),
             ("GHL_BASE_URL", &vendors.ghl),
@@ -92,7 +95,7 @@ impl Running {
 
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.cancel();
         for task in self.tasks {
             task.await.unwrap();
