@@ -143,7 +143,7 @@ await() {
 random() { od -An -N12 -tx1 /dev/urandom | tr -d ' \n'; }
 
 read -r FILES_PORT SANDBOX_PORT INGEST_PORT CONSOLE_PORT INTAKE_PORT FETCH_PORT TRANSCRIBE_PORT ANALYZE_PORT \
-  GHL_PORT CALLMIND_PORT < <(free_ports 10)
+  GHL_PORT CALLMIND_PORT INGEST_METRICS_PORT < <(free_ports 11)
 SANDBOX=http://127.0.0.1:$SANDBOX_PORT INGEST=http://127.0.0.1:$INGEST_PORT
 SECRET=secret-$(random) TOKEN=token-$(random) KEY=key-$(random)
 CALL_ID=$((900000000 + RANDOM * 1000 + RANDOM % 1000))
@@ -170,7 +170,8 @@ part() {
   local name=$1 metrics=$2 ready=$3
   shift 3
   spawn "$name" env -i "${SETTINGS[@]}" ${RUST_LOG:+"RUST_LOG=$RUST_LOG"} METRICS_PORT="$metrics" "$TAPEDECK_BIN/tapedeck" "$@"
-  METRICS[$name]=http://127.0.0.1:$ready/metrics
+  # Where there is no listener of its own for metrics, the console has them.
+  METRICS[$name]=http://127.0.0.1:$((metrics ? metrics : CONSOLE_PORT))/metrics
   READY+=("$name http://127.0.0.1:$ready/readyz")
 }
 
@@ -191,7 +192,7 @@ start_production() {
   done
   [[ -z $setting ]] || die "no scratch installation: $(tail -n 3 "$WORK/logs/scratch.log")"
   tapedeck migrate 2>"$WORK/logs/migrate.log" || die "cannot migrate: $(tail -n 3 "$WORK/logs/migrate.log")"
-  part ingest 0 "$INGEST_PORT" ingest
+  part ingest "$INGEST_METRICS_PORT" "$INGEST_PORT" ingest
   part worker-intake "$INTAKE_PORT" "$INTAKE_PORT" worker --steps intake
   part worker-fetch "$FETCH_PORT" "$FETCH_PORT" worker --steps fetch
   part worker-transcribe "$TRANSCRIBE_PORT" "$TRANSCRIBE_PORT" worker --steps transcribe

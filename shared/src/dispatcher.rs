@@ -123,7 +123,7 @@ impl Dispatcher {
     /// Publishes as many as it can while others wait for these rows: not for long, and not at all without a broker.
     async fn publish_all(&self, due: Vec<Due>) -> Published {
         let publish = |due: Due| async move {
-            let wakeup = Wakeup { job: due.id, queue: due.queue, traceparent: due.traceparent };
+            let wakeup = Wakeup::new(due.id, due.queue, due.traceparent);
             (wakeup.job, self.queue.publish(&wakeup).await)
         };
         let enough = CancellationToken::new();

@@ -7,8 +7,9 @@ use chrono::TimeDelta;
 use tokio::sync::mpsc;
 
 use crate::{
+    batch::Batcher,
     db::{self, Db},
-    domain::{JobId, QueueName},
+    domain::{JobId, QueueName, Step},
     queue::{SharedQueue, Wakeup},
 };
 
@@ -21,25 +22,57 @@ const AT_ONCE: usize = 16;
 /// How long ids are collected before their rows are told that a message is under way.
 const COLLECT: Duration = Duration::from_millis(500);
 
+/// Wake-ups of intake that share a message.
+const SHARED: usize = 64;
+/// Shared messages under way at the same time: few, so that what comes meanwhile shares the next one.
+const SHARED_AT_ONCE: usize = 2;
+
 /// Publishes in the background. Cheap to clone.
 #[derive(Clone)]
-pub struct Publisher(mpsc::Sender<Wakeup>);
+pub struct Publisher {
+    single: mpsc::Sender<Wakeup>,
+    shared: Batcher<Wakeup, ()>,
+}
 
 impl Publisher {
     /// Starts the tasks; they end when the last publisher is dropped.
     pub fn start(queue: SharedQueue, db: Db) -> Self {
-        let (sender, receiver) = mpsc::channel::<Wakeup>(WAITING);
+        let (single, receiver) = mpsc::channel::<Wakeup>(WAITING);
         let (published, collected) = mpsc::channel(WAITING);
-        tokio::spawn(publish_all(receiver, queue, published));
+        tokio::spawn(publish_all(receiver, queue.clone(), published.clone()));
         tokio::spawn(note_all(collected, db));
-        Self(sender)
+        let shared = Batcher::start(SHARED, SHARED_AT_ONCE, move |wakeups: Vec<Wakeup>| {
+            let (queue, published) = (queue.clone(), published.clone());
+            async move { publish_shared(wakeups, &queue, &published).await }
+        });
+        Self { single, shared }
     }
 
-    /// Publishes a wake-up soon.
+    /// Publishes a wake-up soon. Intake is short, and a message costs the broker more than intake costs us: wake-ups that wait
+    /// at the same moment share one, as their webhooks shared a commit. Every other step's go alone, to whichever worker is free.
     pub fn publish(&self, job: JobId, queue: QueueName, traceparent: Option<String>) {
+        let shares = queue.as_str() == Step::Intake.as_str();
+        let wakeup = Wakeup::new(job, queue, traceparent);
         // Full: the dispatcher publishes it.
-        let _ = self.0.try_send(Wakeup { job, queue, traceparent });
+        if shares {
+            drop(self.shared.try_submit(wakeup));
+        } else {
+            let _ = self.single.try_send(wakeup);
+        }
     }
+}
+
+async fn publish_shared(wakeups: Vec<Wakeup>, queue: &SharedQueue, published: &mpsc::Sender<JobId>) -> Vec<()> {
+    let answers = vec![(); wakeups.len()];
+    let mut wakeups = wakeups.into_iter();
+    let Some(mut first) = wakeups.next() else { return answers };
+    first.more = wakeups.map(|wakeup| wakeup.job).collect();
+    if queue.publish(&first).await.is_ok() {
+        for job in first.more.into_iter().chain([first.job]) {
+            let _ = published.try_send(job);
+        }
+    }
+    answers
 }
 
 async fn publish_all(mut wakeups: mpsc::Receiver<Wakeup>, queue: SharedQueue, published: mpsc::Sender<JobId>) {

@@ -31,7 +31,7 @@ pub async fn replay(db: &Db, queue: &SharedQueue, clock: &Clock, which: &Which) 
             Err(error) => tracing::warn!(queue = %name, %error, "replayed, but the dead letters are still there"),
         }
         for job in jobs {
-            let wakeup = Wakeup { job, queue: name.clone(), traceparent: None };
+            let wakeup = Wakeup::new(job, name.clone(), None);
             if let Err(error) = queue.publish(&wakeup).await {
                 tracing::debug!(job.id = %job, %error, "left to the dispatcher");
                 break;

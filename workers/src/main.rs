@@ -5,7 +5,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use shared::{
     env::Env,
-    service::{self, App, Role, ops},
+    service::{
+        self, App, Role,
+        ops::{self, Needs},
+    },
 };
 use workers::pipeline::Pool;
 
@@ -23,7 +26,7 @@ fn main() -> ExitCode {
     let pools = if steps.is_empty() { Pool::all() } else { steps };
     service::run("worker", Env::from_process(), async |env, stop| {
         let app = App::open("worker", env, Role::Part).await?;
-        let worked = ops::during(&app, stop.clone(), workers::run(app.clone(), pools, stop)).await;
+        let worked = ops::during(&app, Needs::DatabaseAndBroker, stop.clone(), workers::run(app.clone(), pools, stop)).await;
         app.close().await;
         worked
     })

@@ -3,7 +3,10 @@
 use clap::Args;
 use shared::{
     env::Env,
-    service::{self, App, Role, ops},
+    service::{
+        self, App, Role,
+        ops::{self, Needs},
+    },
 };
 use tokio_util::sync::CancellationToken;
 use workers::pipeline::Pool;
@@ -21,7 +24,7 @@ impl Worker {
     pub async fn run(self, env: Env, stop: CancellationToken) -> anyhow::Result<()> {
         let app = App::open("worker", env, Role::Part).await?;
         let pools = if self.steps.is_empty() { Pool::all() } else { self.steps };
-        let worked = ops::during(&app, stop.clone(), workers::run(app.clone(), pools, stop)).await;
+        let worked = ops::during(&app, Needs::DatabaseAndBroker, stop.clone(), workers::run(app.clone(), pools, stop)).await;
         app.close().await;
         worked
     }
@@ -30,7 +33,7 @@ impl Worker {
 /// Takes webhooks until stopped.
 pub async fn ingest(env: Env, stop: CancellationToken) -> anyhow::Result<()> {
     let app = App::open("ingest", env, Role::Part).await?;
-    let served = ingest::run(app.clone(), stop).await;
+    let served = ops::during(&app, Needs::Database, stop.clone(), ingest::run(app.clone(), stop)).await;
     app.close().await;
     served
 }

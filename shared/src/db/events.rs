@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
-use super::{Db, Tx, jobs};
+use super::{Db, Tx, jobs, pieces};
 use crate::domain::{CallId, Event, EventId, EventKind, NewEvent, NewJob, ProviderId};
 
 /// What became of an event that was to be recorded.
@@ -76,16 +76,21 @@ pub async fn learn(
 
 async fn insert(tx: &mut Tx, batch: &[Incoming], now: DateTime<Utc>) -> sqlx::Result<Vec<Uuid>> {
     let head = "insert into events (id, provider, account, kind, dedupe_key, body, received_at) ";
-    within!(tx, c => {
-        let mut query = QueryBuilder::new(head);
-        query.push_values(batch, |mut row, i| {
-            row.push_bind(i.id.0).push_bind(i.event.provider.as_str()).push_bind(i.event.account.as_str());
-            row.push_bind(i.event.kind.as_str()).push_bind(i.event.dedupe_key.as_str());
-            row.push_bind(i.event.body.as_slice()).push_bind(now);
-        });
-        query.push(" on conflict (provider, account, dedupe_key) do nothing returning id");
-        query.build_query_scalar().fetch_all(c).await
-    })
+    let mut new = Vec::with_capacity(batch.len());
+    for piece in pieces(batch) {
+        let ids: Vec<Uuid> = within!(&mut *tx, c => {
+            let mut query = QueryBuilder::new(head);
+            query.push_values(piece, |mut row, i| {
+                row.push_bind(i.id.0).push_bind(i.event.provider.as_str()).push_bind(i.event.account.as_str());
+                row.push_bind(i.event.kind.as_str()).push_bind(i.event.dedupe_key.as_str());
+                row.push_bind(i.event.body.as_slice()).push_bind(now);
+            });
+            query.push(" on conflict (provider, account, dedupe_key) do nothing returning id");
+            query.build_query_scalar().fetch_all(c).await
+        })?;
+        new.extend(ids);
+    }
+    Ok(new)
 }
 
 #[derive(sqlx::FromRow)]

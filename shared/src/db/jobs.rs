@@ -11,7 +11,7 @@ pub use due::{
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
-use super::{Db, Tx};
+use super::{Db, Tx, pieces};
 use crate::domain::{CallId, JobId, JobState, NewJob, QueueName, Wake};
 
 /// Adds jobs in the caller's transaction; those that exist stay as they are or are woken, as they say. Returns the ones
@@ -25,21 +25,33 @@ pub async fn add(
     now: DateTime<Utc>,
     publish_at: DateTime<Utc>,
 ) -> sqlx::Result<Vec<(JobId, QueueName)>> {
-    // In the order of their ids and in one statement, so that two transactions that wake the same jobs cannot wait for each
-    // other; and each once, as a statement cannot touch a row twice. Waking wins over not waking.
+    // In the order of their ids, so that two transactions that wake the same jobs cannot wait for each other; and each once,
+    // as a statement cannot touch a row twice. Waking wins over not waking.
     let mut batch: Vec<_> = batch.iter().collect();
     batch.sort_by_key(|(job, _)| (job.id, std::cmp::Reverse(job.wake)));
     batch.dedup_by_key(|(job, _)| job.id);
-    if batch.is_empty() {
-        return Ok(Vec::new());
+    let mut waiting = Vec::with_capacity(batch.len());
+    for piece in pieces(&batch) {
+        let rows = add_piece(tx, piece, now, publish_at).await?;
+        let waits = rows.into_iter().filter(|(_, _, state)| state == JobState::Waiting.as_str());
+        waiting.extend(waits.map(|(id, queue, _)| (JobId(id), QueueName::from(queue))));
     }
-    let woken: Vec<_> = batch.iter().filter(|(job, _)| job.wake == Wake::Yes).map(|(job, _)| job.id.0).collect();
-    let rows: Vec<(Uuid, String, String)> = within!(tx, c => {
+    Ok(waiting)
+}
+
+async fn add_piece(
+    tx: &mut Tx,
+    piece: &[&(NewJob, Option<String>)],
+    now: DateTime<Utc>,
+    publish_at: DateTime<Utc>,
+) -> sqlx::Result<Vec<(Uuid, String, String)>> {
+    let woken: Vec<_> = piece.iter().filter(|(job, _)| job.wake == Wake::Yes).map(|(job, _)| job.id.0).collect();
+    within!(tx, c => {
         let mut query = QueryBuilder::new(
             "insert into jobs (id, step, queue, call_id, event_id, sink, state, due_at, publish_at, attempt, claims,
              snoozes, again, traceparent, created_at) ",
         );
-        query.push_values(&batch, |mut row, (job, traceparent)| {
+        query.push_values(piece, |mut row, (job, traceparent)| {
             row.push_bind(job.id.0).push_bind(job.step.as_str()).push_bind(job.queue().as_str().to_owned());
             row.push_bind(job.call_id.map(|id| id.0)).push_bind(job.event_id.map(|id| id.0));
             row.push_bind(job.sink.as_ref().map(|s| s.as_str().to_owned())).push("'waiting'");
@@ -47,7 +59,7 @@ pub async fn add(
             row.push_bind(now);
         });
         query.push(if woken.is_empty() { " on conflict (id) do nothing" } else { WAKE });
-        if !woken.is_empty() && woken.len() < batch.len() {
+        if !woken.is_empty() && woken.len() < piece.len() {
             query.push(" where jobs.id in (");
             let mut list = query.separated(", ");
             for id in &woken {
@@ -56,9 +68,7 @@ pub async fn add(
             query.push(")");
         }
         query.push(" returning id, queue, state").build_query_as().fetch_all(c).await
-    })?;
-    let waits = |(_, _, state): &(Uuid, String, String)| state == JobState::Waiting.as_str();
-    Ok(rows.into_iter().filter(waits).map(|(id, queue, _)| (JobId(id), QueueName::from(queue))).collect())
+    })
 }
 
 /// Locks those of these jobs that exist, in the order of their ids: who will change several of them in several statements

@@ -58,7 +58,7 @@ pub use sqlx::Error;
 pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 
 /// Batches make statements of many lengths; this many prepared texts are kept per connection.
-const STATEMENTS: usize = 512;
+const STATEMENTS: usize = 256;
 
 /// A pool of connections.
 #[derive(Debug, Clone)]
@@ -198,4 +198,15 @@ impl Tx {
 /// A column that holds something this version cannot read.
 fn unreadable(column: &str, source: impl Into<sqlx::error::BoxDynError>) -> sqlx::Error {
     sqlx::Error::ColumnDecode { index: column.to_owned(), source: source.into() }
+}
+
+/// Cuts rows into pieces whose lengths are powers of two, longest first: statements of many rows then come in few texts, each
+/// prepared once per connection, instead of one for every length.
+fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    std::iter::from_fn(move || {
+        let length = 1 << rows.len().checked_ilog2()?.min(6);
+        let (piece, rest) = rows.split_at(length);
+        rows = rest;
+        Some(piece)
+    })
 }

@@ -54,7 +54,7 @@ const ANALYZE: QueueName = QueueName::new("analyze");
 /// A wake-up of a new job.
 pub fn wakeup(queue: &QueueName) -> Wakeup {
     let traceparent = Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned());
-    Wakeup { job: JobId::new(), queue: queue.clone(), traceparent }
+    Wakeup::new(JobId::new(), queue.clone(), traceparent)
 }
 
 /// A letter for a new job.

@@ -131,9 +131,10 @@ impl Consumer for MemoryConsumer {
             () = self.stop.cancelled() => None,
             () = self.closed.cancelled() => None,
             (slot, wakeup) = async { (self.slots.clone().acquire_owned().await.ok(), self.lane.take().await) } => {
-                let (job, traceparent) = (Some(wakeup.job), wakeup.traceparent.clone());
+                let (job, more) = (Some(wakeup.job), wakeup.more.clone());
+                let traceparent = wakeup.traceparent.clone();
                 let settle = MemorySettle { lane: self.lane.clone(), wakeup: Some(wakeup), _slot: slot, stop: self.stop.clone() };
-                Some(Delivered { job, was_dead: false, traceparent, settle: Box::new(settle) })
+                Some(Delivered { job, more, was_dead: false, traceparent, settle: Box::new(settle) })
             }
         }
     }

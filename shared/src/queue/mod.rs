@@ -24,10 +24,20 @@ const REQUEUE_AFTER: Duration = Duration::from_secs(2);
 pub struct Wakeup {
     /// The job to look at; also the message id.
     pub job: JobId,
+    /// Others of the same queue that became due at the same moment. Only where jobs are short: whoever takes the message has
+    /// them all.
+    pub more: Vec<JobId>,
     /// Where it goes.
     pub queue: QueueName,
     /// W3C trace context, carried as a header.
     pub traceparent: Option<String>,
+}
+
+impl Wakeup {
+    /// A wake-up for one job.
+    pub fn new(job: JobId, queue: QueueName, traceparent: Option<String>) -> Self {
+        Self { job, more: Vec::new(), queue, traceparent }
+    }
 }
 
 /// A job that failed for good, as it lies in `<queue>.dead`. Only for the operator's eyes: the row holds the same.
@@ -116,6 +126,8 @@ pub enum Hearing {
 pub struct Delivered {
     /// Which job to look at; `None` when the message is not one of ours.
     pub job: Option<JobId>,
+    /// Others to look at.
+    pub more: Vec<JobId>,
     /// It came back from a dead-letter queue (an operator shovelled it): the job is to be replayed.
     pub was_dead: bool,
     /// W3C trace context.

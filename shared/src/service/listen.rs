@@ -24,6 +24,8 @@ use crate::env::Env;
 /// Time for a request's headers to arrive, which is also how long an idle connection is kept. Above the 60 seconds of
 /// common load balancers, so that it is them who close idle connections.
 const HEADERS: Duration = Duration::from_secs(75);
+/// The same while many connections are open: whoever does not come to the point makes room.
+const HEADERS_IN_A_CROWD: Duration = Duration::from_secs(5);
 /// Connections at a time; more wait in the kernel's backlog.
 const CONNECTIONS: usize = 4096;
 /// Time for requests under way to finish once the listener is closed.
@@ -46,7 +48,8 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     while let Some(stream) = accept(&listener, &stop).await {
         let Some(Ok(permit)) = stop.run_until_cancelled(room.clone().acquire_owned()).await else { break };
-        let connection = connect(stream, router.clone(), &graceful);
+        let headers = if room.available_permits() < CONNECTIONS / 2 { HEADERS_IN_A_CROWD } else { HEADERS };
+        let connection = connect(stream, router.clone(), headers, &graceful);
         tokio::spawn(async move {
             connection.await;
             drop(permit);
@@ -76,11 +79,16 @@ async fn accept(listener: &TcpListener, stop: &CancellationToken) -> Option<TcpS
 }
 
 /// One connection, from its first request to its end.
-fn connect(stream: TcpStream, router: Router, graceful: &GracefulShutdown) -> impl Future<Output = ()> + use<> {
+fn connect(
+    stream: TcpStream,
+    router: Router,
+    headers: Duration,
+    graceful: &GracefulShutdown,
+) -> impl Future<Output = ()> + use<> {
     // Without it small answers wait for the peer's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
     let mut builder = Builder::new(TokioExecutor::new()).http1_only();
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(headers);
     let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)).into_owned();
     let connection = graceful.watch(connection);
     async move {

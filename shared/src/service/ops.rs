@@ -40,21 +40,23 @@ pub enum Needs {
 /// The three routes. Not ready any more once `stop` is cancelled.
 pub fn router(app: &App, needs: Needs, stop: CancellationToken) -> Router {
     metrics::install();
+    health(app, needs, stop).route("/metrics", get(render))
+}
+
+/// `/livez` and `/readyz` alone, for a listener that everybody can reach.
+pub fn health(app: &App, needs: Needs, stop: CancellationToken) -> Router {
     let ops = Arc::new(Ops { app: app.clone(), needs, stop, pinged: Mutex::new(None) });
-    Router::new()
-        .route("/livez", get(livez))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(render))
-        .with_state(ops)
+    Router::new().route("/livez", get(livez)).route("/readyz", get(readyz)).with_state(ops)
 }
 
 /// Does `work`, and serves the routes on `METRICS_PORT` (9090; 0 switches them off) for as long as it takes, draining
-/// included. For processes without a listener of their own.
+/// included. For processes without a private listener of their own.
 ///
 /// # Errors
 /// When the port is taken, or the work fails.
 pub async fn during<T>(
     app: &App,
+    needs: Needs,
     stop: CancellationToken,
     work: impl Future<Output = anyhow::Result<T>>,
 ) -> anyhow::Result<T> {
@@ -63,7 +65,7 @@ pub async fn during<T>(
     }
     let listener = listen::bind(&app.env, "METRICS_PORT", 9090).await?;
     let ended = CancellationToken::new();
-    tokio::spawn(listen::serve(listener, router(app, Needs::DatabaseAndBroker, stop), ended.clone()));
+    tokio::spawn(listen::serve(listener, router(app, needs, stop), ended.clone()));
     let _ended = ended.drop_guard();
     work.await
 }

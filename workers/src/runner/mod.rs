@@ -17,6 +17,7 @@ use shared::{
     publisher::Publisher,
     service::App,
 };
+use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 use work::Worker;
@@ -68,7 +69,7 @@ pub async fn run_lanes(app: App, lanes: Lanes, tuning: Tuning, stop: Cancellatio
     for (queue, (step, concurrency)) in lanes {
         tracing::info!(%queue, concurrency, "consuming");
         let consumer = app.queue.consume(&queue, concurrency, stop.clone()).await;
-        consumers.spawn(consume(consumer, worker.clone(), step, jobs.clone()));
+        consumers.spawn(consume(consumer, worker.clone(), step, concurrency, jobs.clone()));
     }
     stop.cancelled().await;
     consumers.close();
@@ -94,10 +95,13 @@ async fn consume(
     mut consumer: Box<dyn shared::queue::Consumer>,
     worker: Arc<Worker>,
     step: Arc<dyn Run>,
+    concurrency: u16,
     jobs: TaskTracker,
 ) {
+    // The broker hands out that many messages; some are about several jobs.
+    let room = Arc::new(Semaphore::new(concurrency.into()));
     while let Some(delivered) = consumer.next().await {
-        jobs.spawn(worker.clone().handle(step.clone(), delivered));
+        jobs.spawn(worker.clone().handle(step.clone(), delivered, room.clone()));
     }
 }
 

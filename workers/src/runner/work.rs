@@ -3,7 +3,7 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use anyhow::anyhow;
-use futures::FutureExt;
+use futures::{FutureExt, future::join_all};
 use shared::{
     clock::Clock,
     db::{
@@ -17,7 +17,7 @@ use shared::{
     service::App,
     telemetry,
 };
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -47,7 +47,16 @@ impl Worker {
     pub(super) fn new(app: &App, publisher: Publisher, tuning: Tuning, owner: Uuid) -> Self {
         let records = Records::start(app, publisher, owner, tuning.lease);
         let App { db, clock, queue, .. } = app.clone();
-        Self { db, clock, owner, leases: Leases::default(), tuning, queue, records, give_back: CancellationToken::new() }
+        Self {
+            db,
+            clock,
+            owner,
+            leases: Leases::default(),
+            tuning,
+            queue,
+            records,
+            give_back: CancellationToken::new(),
+        }
     }
 
     /// What still runs is given back at once.
@@ -55,20 +64,27 @@ impl Worker {
         self.give_back.cancel();
     }
 
-    /// Settles one delivery, whatever happens.
-    pub(super) async fn handle(self: Arc<Self>, step: Arc<dyn Run>, delivered: Delivered) {
-        let Some(id) = delivered.job else {
+    /// Settles one delivery, whatever happens; `room` bounds how many jobs run at once.
+    pub(super) async fn handle(self: Arc<Self>, step: Arc<dyn Run>, delivered: Delivered, room: Arc<Semaphore>) {
+        let Delivered { job, more, was_dead, settle, .. } = delivered;
+        if job.is_none() {
             tracing::warn!(step = %step.step(), "a message that is none of ours was dropped");
-            return delivered.settle.ack().await;
-        };
-        match self.claim(id, delivered.was_dead).await {
-            Ok(Some(job)) => {
-                self.work(step, job).await;
-                delivered.settle.ack().await;
-            }
-            Ok(None) => delivered.settle.ack().await,
-            Err(Away) => delivered.settle.requeue().await,
         }
+        let all = job.into_iter().chain(more).map(|id| self.one(&step, id, was_dead, &room));
+        if join_all(all).await.into_iter().all(|known| known.is_ok()) {
+            settle.ack().await;
+        } else {
+            settle.requeue().await;
+        }
+    }
+
+    /// One job; `Err` when it could not be found out whether it is ours to do.
+    async fn one(&self, step: &Arc<dyn Run>, id: JobId, was_dead: bool, room: &Semaphore) -> Result<(), Away> {
+        let _place = room.acquire().await.map_err(|_| Away)?;
+        if let Some(job) = self.claim(id, was_dead).await? {
+            self.work(step.clone(), job).await;
+        }
+        Ok(())
     }
 
     /// The job, if it is due and nobody has it. A letter shovelled back from a dead-letter queue replays its job first.

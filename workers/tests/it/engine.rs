@@ -51,6 +51,7 @@ in_both_shapes! {
     a_stopped_worker_gives_back_what_does_not_finish,
     a_job_whose_worker_vanished_is_done_by_another,
     a_queue_that_vanished_is_filled_again,
+    one_message_may_wake_many_jobs,
 }
 
 const FETCH: QueueName = QueueName::new("fetch");
@@ -166,7 +167,7 @@ async fn runs_what_is_due_once(at: Installation) {
         ids.push(at.add(Step::Fetch).await);
     }
     for id in &ids {
-        let wakeup = Wakeup { job: *id, queue: FETCH, traceparent: None };
+        let wakeup = Wakeup::new(*id, FETCH, None);
         for _ in 0..2 {
             // A queue that is only just declared may refuse for a moment.
             eventually("published", async || at.app.queue.publish(&wakeup).await.is_ok()).await;
@@ -356,5 +357,36 @@ async fn a_result_outlasts_a_database_that_cannot_take_it_at_the_moment() {
     let concluded = db::calls::find(&at.app.db, call).await.unwrap().unwrap().conclusion;
     assert_eq!(concluded, Some(Conclusion::Analyzed));
     worker.stop().await;
+    at.close().await;
+}
+
+async fn one_message_may_wake_many_jobs(at: Installation) {
+    let most = Arc::new(AtomicU32::new(0));
+    let running = Arc::new(AtomicU32::new(0));
+    let (seen, now) = (most.clone(), running.clone());
+    let (step, runs) = told(Step::Fetch, move |_, _| {
+        let (seen, now) = (seen.clone(), now.clone());
+        async move {
+            seen.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            now.fetch_sub(1, Ordering::SeqCst);
+            done()
+        }
+    });
+    let mut ids = Vec::new();
+    for _ in 0..30 {
+        ids.push(at.add(Step::Fetch).await);
+    }
+    let worker = at.start(vec![step]);
+    let (first, rest) = ids.split_first().unwrap();
+    let wakeup = Wakeup { more: rest.to_vec(), ..Wakeup::new(*first, FETCH, None) };
+    eventually("published", async || at.app.queue.publish(&wakeup).await.is_ok()).await;
+    for id in ids {
+        at.ends(id, "done").await;
+    }
+    eventually("no message is left", async || at.app.queue.depth(&FETCH).await.unwrap() == 0).await;
+    worker.stop().await;
+    assert_eq!(runs.load(Ordering::SeqCst), 30);
+    assert!(most.load(Ordering::SeqCst) <= 4, "no more at once than the step allows");
     at.close().await;
 }

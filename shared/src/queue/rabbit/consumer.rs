@@ -110,10 +110,11 @@ impl RabbitConsumer {
 
     fn delivered(&self, channel: Channel, delivery: Delivery) -> Delivered {
         let read = message::read(&delivery.properties, &delivery.data);
-        let (job, was_dead, traceparent) = (read.job, read.was_dead, read.traceparent.clone());
+        let (job, more) = (read.job, read.more.clone());
+        let (was_dead, traceparent) = (read.was_dead, read.traceparent.clone());
         let queue = self.queue.clone();
         let settle = RabbitSettle::new(self.inner.clone(), channel, delivery.acker, queue, read, self.stop.clone());
-        Delivered { job, was_dead, traceparent, settle: Box::new(settle) }
+        Delivered { job, more, was_dead, traceparent, settle: Box::new(settle) }
     }
 }
 

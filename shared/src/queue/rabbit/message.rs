@@ -34,6 +34,7 @@ pub(super) struct Message {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Read {
     pub job: Option<JobId>,
+    pub more: Vec<JobId>,
     pub was_dead: bool,
     pub traceparent: Option<String>,
 }
@@ -41,11 +42,13 @@ pub(super) struct Read {
 #[derive(Serialize, Deserialize)]
 struct Body {
     job: Uuid,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    more: Vec<Uuid>,
 }
 
 /// The message of a wake-up.
 pub(super) fn wakeup(wakeup: &Wakeup) -> Message {
-    message(wakeup.job, traced(wakeup.traceparent.as_deref()))
+    message(wakeup.job, &wakeup.more, traced(wakeup.traceparent.as_deref()))
 }
 
 /// The message of a wake-up that was read and goes round again, without what the broker noted on it.
@@ -54,7 +57,7 @@ pub(super) fn again(job: JobId, read: &Read) -> Message {
     if read.was_dead {
         headers.insert(REASON.into(), text("replayed"));
     }
-    message(job, headers)
+    message(job, &read.more, headers)
 }
 
 /// The message of a dead letter.
@@ -65,7 +68,7 @@ pub(super) fn letter(letter: &DeadLetter) -> Message {
     headers.insert(ERROR.into(), text(error));
     headers.insert(ATTEMPTS.into(), AMQPValue::LongInt(letter.attempts));
     headers.insert(QUEUE.into(), text(letter.queue.as_str()));
-    message(letter.job, headers)
+    message(letter.job, &[], headers)
 }
 
 /// Reads any message.
@@ -77,21 +80,24 @@ pub(super) fn read(properties: &BasicProperties, body: &[u8]) -> Read {
         AMQPValue::ShortString(text) => Some(text.to_string()),
         _ => None,
     });
+    let body = serde_json::from_slice::<Body>(body).ok();
     Read {
-        job: serde_json::from_slice::<Body>(body).ok().map(|body| JobId(body.job)),
+        job: body.as_ref().map(|body| JobId(body.job)),
+        more: body.map(|body| body.more.into_iter().map(JobId).collect()).unwrap_or_default(),
         was_dead: headers.is_some_and(|headers| headers.keys().any(|name| of_the_dead(name.as_str()))),
         traceparent,
     }
 }
 
-fn message(job: JobId, headers: FieldTable) -> Message {
+fn message(job: JobId, more: &[JobId], headers: FieldTable) -> Message {
+    let body = Body { job: job.0, more: more.iter().map(|job| job.0).collect() };
     let properties = BasicProperties::default()
         .with_delivery_mode(PERSISTENT)
         .with_content_type("application/json".into())
         .with_app_id("tapedeck".into())
         .with_message_id(job.to_string().into())
         .with_headers(headers);
-    Message { properties, body: format!(r#"{{"job":"{job}"}}"#).into_bytes() }
+    Message { properties, body: serde_json::to_vec(&body).expect("identifiers are JSON") }
 }
 
 fn traced(traceparent: Option<&str>) -> FieldTable {
@@ -115,14 +121,14 @@ mod tests {
 
     fn sample() -> Wakeup {
         let traceparent = Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned());
-        Wakeup { job: JobId::new(), queue: QueueName::new("fetch"), traceparent }
+        Wakeup { more: vec![JobId::new()], ..Wakeup::new(JobId::new(), QueueName::new("fetch"), traceparent) }
     }
 
     #[test]
     fn a_wakeup_is_read_as_it_was_written() {
         let sent = sample();
         let Message { properties, body } = wakeup(&sent);
-        let expected = Read { job: Some(sent.job), was_dead: false, traceparent: sent.traceparent };
+        let expected = Read { job: Some(sent.job), more: sent.more, was_dead: false, traceparent: sent.traceparent };
         assert_eq!(read(&properties, &body), expected);
         assert_eq!(properties.message_id().as_ref().unwrap().as_str(), sent.job.to_string());
     }
