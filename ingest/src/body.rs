@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    body::Body,
+    body::{Body, BodyDataStream, Bytes},
     http::{HeaderMap, StatusCode, header},
 };
 use futures::StreamExt;
@@ -30,13 +30,58 @@ pub(crate) struct Received {
     room: OwnedSemaphorePermit,
 }
 
+/// A body as it comes in: bounded, and never waited for long.
+pub(crate) struct Pieces {
+    stream: BodyDataStream,
+    announced: usize,
+    read: usize,
+    max: usize,
+}
+
 impl Room {
     pub(crate) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(MEMORY)))
+        Self::of(MEMORY)
+    }
+
+    /// Room for so many bytes.
+    pub(crate) fn of(bytes: usize) -> Self {
+        Self(Arc::new(Semaphore::new(bytes)))
     }
 
     /// Reads a body of at most `max` bytes, however its length is announced.
     pub(crate) async fn read(&self, headers: &HeaderMap, body: Body, max: usize) -> Result<Received, Problem> {
+        let pieces = Pieces::open(headers, body, max)?;
+        match timeout(WHOLE, self.all(pieces)).await {
+            Ok(read) => read,
+            Err(_) => Err(too_slow()),
+        }
+    }
+
+    async fn all(&self, mut pieces: Pieces) -> Result<Received, Problem> {
+        let mut received = self.received(pieces.announced)?;
+        while let Some(piece) = pieces.next().await? {
+            received.grow(self.take(piece.len())?);
+            received.bytes.extend_from_slice(&piece);
+        }
+        Ok(received)
+    }
+
+    /// An empty body that takes no room yet.
+    pub(crate) fn received(&self, expected: usize) -> Result<Received, Problem> {
+        Ok(Received { bytes: Vec::with_capacity(expected), room: self.take(0)? })
+    }
+
+    pub(crate) fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        self.0.clone().try_acquire_many_owned(bytes).map_err(|_| {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too much is being received at this moment").retry_after(5)
+        })
+    }
+}
+
+impl Pieces {
+    /// Looks at what is announced; reads nothing.
+    pub(crate) fn open(headers: &HeaderMap, body: Body, max: usize) -> Result<Self, Problem> {
         if let Some(encoding) = headers.get(header::CONTENT_ENCODING)
             && encoding != "identity"
         {
@@ -46,50 +91,39 @@ impl Room {
         if announced.is_some_and(|length| length > max) {
             return Err(too_large(max));
         }
-        match timeout(WHOLE, self.pieces(body, announced.unwrap_or(0), max)).await {
-            Ok(read) => read,
-            Err(_) => Err(too_slow()),
-        }
+        Ok(Self { stream: body.into_data_stream(), announced: announced.unwrap_or(0), read: 0, max })
     }
 
-    async fn pieces(&self, body: Body, expected: usize, max: usize) -> Result<Received, Problem> {
-        let mut received = Received { bytes: Vec::with_capacity(expected), room: self.take(0)? };
-        let mut pieces = body.into_data_stream();
-        loop {
-            let piece = match timeout(IDLE, pieces.next()).await {
-                Ok(Some(Ok(piece))) => piece,
-                Ok(Some(Err(_))) => return Err(Problem::new(StatusCode::BAD_REQUEST, "the body broke off")),
-                Ok(None) => return Ok(received),
-                Err(_) => return Err(too_slow()),
-            };
-            if received.bytes.len() + piece.len() > max {
-                return Err(too_large(max));
-            }
-            received.room.merge(self.take(piece.len())?);
-            received.bytes.extend_from_slice(&piece);
-        }
-    }
-
-    fn take(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        self.0.clone().try_acquire_many_owned(bytes).map_err(|_| {
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too much is being received at this moment").retry_after(5)
-        })
+    /// The next piece; `None` at the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
+        let piece = match timeout(IDLE, self.stream.next()).await {
+            Ok(Some(Ok(piece))) => piece,
+            Ok(Some(Err(_))) => return Err(Problem::new(StatusCode::BAD_REQUEST, "the body broke off")),
+            Ok(None) => return Ok(None),
+            Err(_) => return Err(too_slow()),
+        };
+        self.read += piece.len();
+        if self.read > self.max { Err(too_large(self.max)) } else { Ok(Some(piece)) }
     }
 }
 
 impl Received {
+    /// Takes more room.
+    pub(crate) fn grow(&mut self, room: OwnedSemaphorePermit) {
+        self.room.merge(room);
+    }
+
     /// The room alone, for as long as a copy of the bytes lives on.
     pub(crate) fn into_room(self) -> OwnedSemaphorePermit {
         self.room
     }
 }
 
-fn too_large(max: usize) -> Problem {
+pub(crate) fn too_large(max: usize) -> Problem {
     Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body may hold {max} bytes"))
 }
 
-fn too_slow() -> Problem {
+pub(crate) fn too_slow() -> Problem {
     Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")
 }
 
@@ -123,7 +157,7 @@ mod tests {
 
     #[tokio::test]
     async fn bodies_take_only_the_memory_that_there_is() {
-        let room = Room(Arc::new(Semaphore::new(150)));
+        let room = Room::of(150);
         let body = || Body::from(vec![b'x'; 100]);
         let held = room.read(&HeaderMap::new(), body(), 1000).await;
         assert_eq!(status(&room, body()).await, StatusCode::SERVICE_UNAVAILABLE);

@@ -1,6 +1,7 @@
 //! Webhooks in: verify, record, announce, answer. Small, fast, nothing else.
 //!
 //! - [`webhook`]: one request, from its raw bytes to its answer; [`body`] reads within bounds.
+//! - [`sifted`]: bodies that may hold a whole recording.
 //! - [`recorder`]: writes what waits at the same moment in one commit.
 //! - [`recording`]: the lasting link to a call's audio, with [`range`] requests.
 //!
@@ -10,6 +11,7 @@ mod body;
 mod range;
 mod recorder;
 mod recording;
+mod sifted;
 mod webhook;
 
 use axum::{Router, routing::get};
@@ -22,7 +24,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::{body::Room, recorder::Recorder};
+use crate::{body::Room, recorder::Recorder, sifted::Sifter, webhook::Door};
 
 /// Listens on `PORT` and serves until `stop` is cancelled.
 ///
@@ -45,19 +47,18 @@ pub async fn serve(app: App, listener: TcpListener, stop: CancellationToken) {
 
 /// Every route of the public listener.
 pub fn router(app: &App, stop: CancellationToken) -> Router {
-    let recorder = Recorder::start(app);
     let room = Room::new();
+    let sifter = Sifter::new(app, room.clone());
+    let door = Door { clock: app.clock.clone(), recorder: Recorder::start(app), room, sifter };
     let mut router = Router::new();
     for provider in app.providers.iter() {
         for route in provider.webhooks() {
-            let handler =
-                webhook::endpoint(provider.clone(), *route, app.clock.clone(), recorder.clone(), room.clone());
-            router = router.route(route.path, handler);
+            router = router.route(route.path, webhook::endpoint(provider.clone(), *route, door.clone()));
         }
     }
     router
         .route("/api/recordings/{provider}/{call}", get(recording::serve).with_state(app.clone()))
-        .merge(ops::router(app, Needs::Database, stop))
+        .merge(ops::health(app, Needs::Database, stop))
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(CatchPanicLayer::custom(problem::panicked))

@@ -5,35 +5,52 @@ use std::{sync::Arc, time::Instant};
 use axum::{
     Json,
     extract::Request,
-    http::StatusCode,
+    http::{StatusCode, request::Parts},
     response::{IntoResponse, Response},
     routing::{MethodRouter, post},
 };
+use chrono::{DateTime, Utc};
 use serde_json::json;
 use shared::{
     clock::Clock,
     db::events::Recorded,
     domain::EventKind,
-    providers::{Provider, Unusable, WebhookRequest, WebhookRoute},
+    providers::{Provider, Sieve, Unusable, WebhookRequest, WebhookRoute},
     service::problem::Problem,
     telemetry,
 };
 use tracing::{Instrument, Span, field::Empty};
 
 use crate::{
-    body::Room,
+    body::{Received, Room},
     recorder::{RecordError, Recorder},
+    sifted::{Audio, Sifter},
 };
 
 /// When the row could not be written, senders are asked to wait so many seconds.
 const RETRY_AFTER: u32 = 5;
 
+/// What all routes share.
+#[derive(Clone)]
+pub(crate) struct Door {
+    pub(crate) clock: Clock,
+    pub(crate) recorder: Recorder,
+    pub(crate) room: Room,
+    pub(crate) sifter: Sifter,
+}
+
 struct Endpoint {
     provider: Arc<dyn Provider>,
     route: WebhookRoute,
-    clock: Clock,
-    recorder: Recorder,
-    room: Room,
+    door: Door,
+}
+
+/// A request whose body was read.
+struct Read {
+    head: Parts,
+    received: Received,
+    received_at: DateTime<Utc>,
+    sifted: Option<(Box<dyn Sieve>, Option<Audio>)>,
 }
 
 /// What a request came to; `answer` and `kind` are metric labels, so they are few.
@@ -44,14 +61,8 @@ struct Answer {
 }
 
 /// The handler of one route.
-pub(crate) fn endpoint(
-    provider: Arc<dyn Provider>,
-    route: WebhookRoute,
-    clock: Clock,
-    recorder: Recorder,
-    room: Room,
-) -> MethodRouter {
-    let endpoint = Arc::new(Endpoint { provider, route, clock, recorder, room });
+pub(crate) fn endpoint(provider: Arc<dyn Provider>, route: WebhookRoute, door: Door) -> MethodRouter {
+    let endpoint = Arc::new(Endpoint { provider, route, door });
     post(move |request: Request| async move { endpoint.handle(request).await })
 }
 
@@ -68,26 +79,46 @@ impl Endpoint {
         response
     }
 
+    /// Reads the body; one that may hold a recording is taken apart meanwhile.
+    async fn read(&self, request: Request) -> Result<Read, Answer> {
+        let unread = |problem| refused("unread", "unread", problem);
+        let (head, body) = request.into_parts();
+        let (began, max) = (self.door.clock.now(), self.route.max_bytes);
+        let Some(sieve) = self.provider.sieve(&self.route, &head.headers, began) else {
+            let received = self.door.room.read(&head.headers, body, max).await.map_err(unread)?;
+            return Ok(Read { head, received, received_at: self.door.clock.now(), sifted: None });
+        };
+        let mut sieve = sieve.map_err(|_| unverified())?;
+        let read = self.door.sifter.read(&head.headers, body, max, &mut *sieve).await;
+        let (received, audio) = read.map_err(unread)?;
+        Ok(Read { head, received, received_at: began, sifted: Some((sieve, audio)) })
+    }
+
     async fn receive(&self, request: Request) -> Answer {
         let traceparent = telemetry::traceparent_of(&Span::current());
-        let (head, body) = request.into_parts();
-        let received = match self.room.read(&head.headers, body, self.route.max_bytes).await {
-            Ok(received) => received,
-            Err(problem) => return refused("unread", "unread", problem),
+        let Read { head, received, received_at, sifted } = match self.read(request).await {
+            Ok(read) => read,
+            Err(answer) => return answer,
         };
         let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
-        let received_at = self.clock.now();
         let request = WebhookRequest { target, headers: &head.headers, body: &received.bytes, received_at };
-        let Ok(verified) = self.provider.verify(&request) else {
-            return refused("unverified", "unread", Problem::unauthorized("the signature or secret does not match"));
+        let (verified, audio) = match sifted {
+            Some((sieve, audio)) => (sieve.verify(&request), audio),
+            None => (self.provider.verify(&request), None),
         };
-        let event = match self.provider.receive(&self.route, verified) {
+        let Ok(verified) = verified else { return unverified() };
+        let mut event = match self.provider.receive(&self.route, verified) {
             Ok(event) => event,
             Err(unusable) => return refused("unusable", "unread", problem(unusable)),
         };
         let kind = label(&event.kind);
         Span::current().record("kind", event.kind.as_str());
-        match self.recorder.record(event, traceparent, received.into_room()).await {
+        if let Some(audio) = audio.filter(|_| event.kind == EventKind::RecordingAvailable)
+            && let Some(recording) = self.door.sifter.keep(&event, audio).await
+        {
+            event = self.provider.with_recording(event, &recording);
+        }
+        match self.door.recorder.record(event, traceparent, received.into_room()).await {
             Ok((id, Recorded::New)) => {
                 tracing::info!(event.id = %id, "event accepted");
                 accepted(kind, json!({"status": "accepted", "event_id": id}), "accepted")
@@ -99,6 +130,10 @@ impl Endpoint {
             Err(error) => refused(unrecorded(error), kind, error.into()),
         }
     }
+}
+
+fn unverified() -> Answer {
+    refused("unverified", "unread", Problem::unauthorized("the signature or secret does not match"))
 }
 
 fn accepted(kind: &'static str, body: serde_json::Value, answer: &'static str) -> Answer {

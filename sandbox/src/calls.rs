@@ -35,13 +35,14 @@ pub enum CallMode {
 pub struct PlaceCall {
     /// Origin of the service under test.
     pub webhook_base: String,
-    /// Sent as `Authorization: Bearer …`; empty sends no header. For Twilio the auth token that signs its callbacks.
+    /// Sent as `Authorization: Bearer …`; empty sends no header. Twilio's callbacks and ElevenLabs'
+    /// webhooks are signed with it.
     #[serde(default)]
     pub secret: String,
     /// Name of the sample call.
     #[serde(default = "first_sample")]
     pub sample: String,
-    /// Whose call it is: `cloudtalk` or `twilio`.
+    /// Whose call it is: `cloudtalk`, `twilio` or `elevenlabs`.
     #[serde(default = "cloudtalk")]
     pub provider: String,
     /// CloudTalk's id, the last digits of Twilio's; counts up from 1000000001 (1) by itself.
@@ -121,7 +122,7 @@ impl PlaceCall {
 pub struct PlacedCall {
     /// CloudTalk's id.
     pub call_id: u64,
-    /// CloudTalk's other id; of a Twilio call its SID.
+    /// CloudTalk's other id; of a Twilio call its SID, of ElevenLabs' the conversation's id.
     pub call_uuid: String,
     /// The public link of the recording, whether it was sent or not.
     pub recording_url: Option<String>,
@@ -141,8 +142,8 @@ pub struct WebhookAnswer {
 }
 
 pub(crate) async fn place(world: &World, order: PlaceCall) -> anyhow::Result<PlacedCall> {
-    if !matches!(order.provider.as_str(), "cloudtalk" | "twilio") {
-        bail!("only cloudtalk and twilio place calls here, not {}", order.provider);
+    if !matches!(order.provider.as_str(), "cloudtalk" | "twilio" | "elevenlabs") {
+        bail!("only cloudtalk, twilio and elevenlabs place calls here, not {}", order.provider);
     }
     let sample = samples::named(&order.sample).with_context(|| {
         let names: Vec<_> = samples::all().iter().map(|sample| sample.name.as_str()).collect();
@@ -150,6 +151,9 @@ pub(crate) async fn place(world: &World, order: PlaceCall) -> anyhow::Result<Pla
     })?;
     if order.provider == "twilio" {
         return Ok(crate::twilio::place(world, &order, sample).await);
+    }
+    if order.provider == "elevenlabs" {
+        return Ok(crate::elevenlabs::place(world, &order, sample).await);
     }
     let call = call(world, sample, &order)?;
     let recording_url = call.recorded.then(|| {

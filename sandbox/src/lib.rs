@@ -10,6 +10,7 @@ mod callmind;
 mod calls;
 mod cloudtalk;
 mod control;
+mod elevenlabs;
 mod faults;
 mod ghl;
 mod ledger;
@@ -30,6 +31,7 @@ use tokio::{net::TcpListener, task::AbortHandle};
 pub use callmind::{CallmindRecord, CallmindState, CallmindUpdate};
 pub use calls::{CallMode, PlaceCall, PlacedCall, WebhookAnswer};
 pub use cloudtalk::{CloudtalkState, RecordingState};
+pub use elevenlabs::{ElevenlabsConversation, ElevenlabsState};
 pub use faults::{Fault, FaultKind};
 pub use ghl::{Contact, ContactState, Conversation, CustomField, FieldValue, GhlState, Message, Note};
 pub use ledger::{LedgerEntry, LedgerFilter};
@@ -54,6 +56,8 @@ pub struct BaseUrls {
     pub cloudtalk: String,
     /// Twilio's REST API.
     pub twilio: String,
+    /// ElevenLabs' REST API.
+    pub elevenlabs: String,
     /// OpenAI, for speech and model.
     pub openai: String,
     /// GoHighLevel.
@@ -103,6 +107,7 @@ impl Sandbox {
         BaseUrls {
             cloudtalk: of(Vendor::Cloudtalk),
             twilio: of(Vendor::Twilio),
+            elevenlabs: of(Vendor::Elevenlabs),
             openai: of(Vendor::Openai),
             ghl: of(Vendor::Ghl),
             callmind: of(Vendor::Callmind),
@@ -175,6 +180,20 @@ impl Sandbox {
     /// No such call.
     pub async fn hang_up(&self, call_sid: &str, token: &str) -> anyhow::Result<Vec<WebhookAnswer>> {
         twilio::hang_up(&self.world, call_sid, token).await
+    }
+
+    /// Ends an ElevenLabs conversation that was started through the API and posts its webhooks, signed with this secret;
+    /// none where `webhook_base` is empty.
+    ///
+    /// # Errors
+    /// No such conversation.
+    pub async fn end_conversation(
+        &self,
+        id: &str,
+        webhook_base: &str,
+        secret: &str,
+    ) -> anyhow::Result<Vec<WebhookAnswer>> {
+        elevenlabs::end(&self.world, id, webhook_base, secret).await
     }
 
     /// Makes the recording of a sample call available and posts the provider's webhooks of it.

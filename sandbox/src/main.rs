@@ -19,6 +19,7 @@ async fn main() -> anyhow::Result<()> {
         listen = %sandbox.addr(),
         cloudtalk = urls.cloudtalk,
         twilio = urls.twilio,
+        elevenlabs = urls.elevenlabs,
         openai = urls.openai,
         ghl = urls.ghl,
         callmind = urls.callmind,

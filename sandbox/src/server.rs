@@ -26,7 +26,7 @@ use tokio::{net::TcpListener, task::JoinSet};
 use tower::{Service, ServiceExt};
 
 use crate::{
-    callmind, cloudtalk, control,
+    callmind, cloudtalk, control, elevenlabs,
     faults::FaultKind,
     ghl, openai, twilio,
     vendor::Vendor,
@@ -69,6 +69,7 @@ fn routes(world: &Shared) -> Router {
         .merge(control::routes())
         .merge(cloudtalk::routes(world))
         .merge(twilio::routes(world))
+        .merge(elevenlabs::routes())
         .merge(openai::routes(world))
         .merge(ghl::routes(world))
         .merge(callmind::routes(world))
@@ -195,6 +196,7 @@ fn status_answer(vendor: Vendor, status: u16, retry_after: Option<u64>, body: Op
     let own = match vendor {
         Vendor::Cloudtalk => cloudtalk::refusal(status),
         Vendor::Twilio => twilio::refusal(status),
+        Vendor::Elevenlabs => elevenlabs::refusal(status),
         Vendor::Openai => openai::refusal(status),
         Vendor::Ghl => ghl::refusal(status),
         Vendor::Callmind => callmind::refusal(status),

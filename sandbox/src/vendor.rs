@@ -10,6 +10,8 @@ pub enum Vendor {
     Cloudtalk,
     /// Twilio, calls and recordings: under `/twilio`.
     Twilio,
+    /// ElevenLabs, conversations with agents: under `/elevenlabs`.
+    Elevenlabs,
     /// OpenAI, speech and chat: under `/openai`.
     Openai,
     /// GoHighLevel, the CRM: under `/ghl`.
@@ -20,7 +22,8 @@ pub enum Vendor {
 
 impl Vendor {
     /// Every vendor, in the order of the start page.
-    pub const ALL: [Self; 5] = [Self::Cloudtalk, Self::Twilio, Self::Openai, Self::Ghl, Self::Callmind];
+    pub const ALL: [Self; 6] =
+        [Self::Cloudtalk, Self::Twilio, Self::Elevenlabs, Self::Openai, Self::Ghl, Self::Callmind];
 
     /// The first segment of its paths, which is also its name in JSON.
     #[must_use]
@@ -28,6 +31,7 @@ impl Vendor {
         match self {
             Self::Cloudtalk => "cloudtalk",
             Self::Twilio => "twilio",
+            Self::Elevenlabs => "elevenlabs",
             Self::Openai => "openai",
             Self::Ghl => "ghl",
             Self::Callmind => "callmind",
@@ -40,6 +44,7 @@ impl Vendor {
         match self {
             Self::Cloudtalk => "/cloudtalk/api",
             Self::Twilio => "/twilio",
+            Self::Elevenlabs => "/elevenlabs",
             Self::Openai => "/openai/v1",
             Self::Ghl => "/ghl",
             Self::Callmind => "/callmind/api",

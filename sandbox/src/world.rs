@@ -8,7 +8,7 @@ use std::{
 use serde::Serialize;
 
 use crate::{
-    callmind, cloudtalk,
+    callmind, cloudtalk, elevenlabs,
     faults::Faults,
     ghl,
     ledger::Ledger,
@@ -27,6 +27,7 @@ pub(crate) struct World {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) cloudtalk: cloudtalk::Store,
     pub(crate) twilio: twilio::Store,
+    pub(crate) elevenlabs: elevenlabs::Store,
     pub(crate) openai: openai::Store,
     pub(crate) ghl: ghl::Store,
     pub(crate) callmind: callmind::Store,
@@ -42,6 +43,7 @@ impl World {
             ledger: Ledger::new(),
             cloudtalk: cloudtalk::Store::default(),
             twilio: twilio::Store::default(),
+            elevenlabs: elevenlabs::Store::default(),
             openai: openai::Store::default(),
             ghl: ghl::Store::default(),
             callmind: callmind::Store::default(),
@@ -77,6 +79,7 @@ impl World {
         State {
             cloudtalk: self.cloudtalk.snapshot(),
             twilio: self.twilio.snapshot(),
+            elevenlabs: self.elevenlabs.snapshot(),
             openai: self.openai.snapshot(),
             ghl: self.ghl.snapshot(),
             callmind: self.callmind.snapshot(),
@@ -91,6 +94,8 @@ pub struct State {
     pub cloudtalk: cloudtalk::CloudtalkState,
     /// Calls and recordings.
     pub twilio: twilio::TwilioState,
+    /// Conversations with agents.
+    pub elevenlabs: elevenlabs::ElevenlabsState,
     /// How much was transcribed and judged.
     pub openai: openai::OpenaiState,
     /// Contacts with their notes, conversations, custom fields.

@@ -27,10 +27,16 @@ pub(crate) struct Edge {
 
 impl Edge {
     pub(crate) async fn start(shape: Shape) -> Self {
+        Self::with(shape, &[]).await
+    }
+
+    /// With further settings.
+    pub(crate) async fn with(shape: Shape, more: &[(&str, &str)]) -> Self {
         let scratch = Scratch::new(shape).await;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let env = scratch.env().with([("CLOUDTALK_WEBHOOK_SECRET", SECRET), ("WEBHOOK_BASE_URL", &base)]);
+        let env = env.with(more.iter().map(|(name, value)| (name.to_string(), value.to_string())));
         let role = if shape == Shape::Embedded { Role::Whole } else { Role::Part };
         let app = App::open("ingest", env, role).await.unwrap();
         let stop = CancellationToken::new();

@@ -1,6 +1,7 @@
 //! The public listener as senders and listeners meet it: real sockets, both databases. `make test` starts the servers.
 
 mod accepting;
+mod audio;
 mod edge;
 mod health;
 mod recordings;

@@ -32,6 +32,7 @@ impl World {
         let request = self.client.request(method, format!("{}{}{path}", self.sandbox.url(), vendor.api()));
         match vendor {
             Vendor::Cloudtalk | Vendor::Twilio => request.basic_auth("id", Some("secret")),
+            Vendor::Elevenlabs => request.header("xi-api-key", "key"),
             Vendor::Ghl => request.bearer_auth("pit-test").header("Version", "2021-07-28"),
             Vendor::Openai | Vendor::Callmind => request.bearer_auth("token"),
         }

@@ -8,19 +8,22 @@ pub mod cloudtalk;
 pub mod elevenlabs;
 mod api;
 mod request;
+mod sieve;
 pub mod twilio;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use axum::http::HeaderMap;
 
 use chrono::{DateTime, Utc};
 
 pub use api::{Live, Page, Polling};
 pub use request::{Refused, Unusable, Verified, WebhookRequest};
+pub use sieve::Sieve;
 
 use crate::{
-    domain::{Call, CallFacts, Event, NewEvent, ProviderId, StepError, Transcript},
+    domain::{Call, CallFacts, Event, NewEvent, ProviderId, Recording, StepError, Transcript},
     env::Env,
     http::{Download, Outside},
 };
@@ -56,6 +59,22 @@ pub trait Provider: Send + Sync {
     /// # Errors
     /// [`Unusable`]: answered with 400 or 422 and the field's name.
     fn receive(&self, route: &WebhookRoute, request: Verified<'_>) -> Result<NewEvent, Unusable>;
+
+    /// For a route whose bodies may hold a whole recording: takes one apart while it comes in, in place of
+    /// [`Provider::verify`]. `None`: bodies are small, and read whole.
+    fn sieve(
+        &self,
+        _route: &WebhookRoute,
+        _headers: &HeaderMap,
+        _received_at: DateTime<Utc>,
+    ) -> Option<Result<Box<dyn Sieve>, Refused>> {
+        None
+    }
+
+    /// The event with what is known of the recording that came with it, which is stored by now ([`CallFacts::received`]).
+    fn with_recording(&self, event: NewEvent, _recording: &Recording) -> NewEvent {
+        event
+    }
 
     /// What a recorded event says of its call. Depends on nothing but the event. Facts without any key and without a phone
     /// number cannot be tied to a call.

@@ -10,6 +10,7 @@ pub mod directory;
 mod multipart;
 pub mod s3;
 mod s3_error;
+mod spool;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
@@ -17,9 +18,15 @@ use std::{ops::Range, path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use chrono::{DateTime, Datelike, Utc};
 use futures::{TryStreamExt, stream::BoxStream};
+use sha2::{Digest, Sha256};
+pub use spool::{Spool, Spooled, directory as spool_directory};
 
-use crate::env::{Env, EnvError};
+use crate::{
+    domain::NewEvent,
+    env::{Env, EnvError},
+};
 
 /// Bytes as they come.
 pub type ByteStream = BoxStream<'static, std::io::Result<Bytes>>;
@@ -86,6 +93,14 @@ pub async fn from_env(env: &Env) -> anyhow::Result<SharedRecordings> {
 /// [`EnvError::Invalid`].
 pub fn max_bytes(env: &Env) -> Result<u64, EnvError> {
     env.parsed("MAX_RECORDING_BYTES", MAX_BYTES)
+}
+
+/// Where audio is kept that came with an event, before it is known of which call. The same event with the same audio has the
+/// same place, and no other event has it.
+pub fn key_of_received(event: &NewEvent, sha256: &str, format: &str, now: DateTime<Utc>) -> String {
+    let name = Sha256::digest(format!("{}/{}/{sha256}", event.account, event.dedupe_key));
+    let (provider, name) = (&event.provider, hex::encode(&name[..16]));
+    format!("recordings/{provider}/{}/{:02}/{name}.{format}", now.year(), now.month())
 }
 
 /// Refuses keys that are not ours: a key is a relative path of plain names.

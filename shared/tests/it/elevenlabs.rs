@@ -1,6 +1,8 @@
 //! ElevenLabs: settings, and where the audio comes from.
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
+use std::time::Duration;
+
 use axum::{
     Json, Router,
     http::{StatusCode, header},
@@ -12,13 +14,10 @@ use serde_json::{Value, json};
 use shared::{
     budgets::Budgets,
     clock::Clock,
-    domain::{Call, CallFacts, CallId, ProviderId, Verdict},
+    domain::{Call, CallFacts, CallId, CallStatus, ProviderId, Verdict},
     env::Env,
     http::Outside,
-    providers::{
-        Provider, RecordingError,
-        elevenlabs::{Api, ElevenLabs},
-    },
+    providers::{Provider, RecordingError, elevenlabs::ElevenLabs},
 };
 
 use crate::server::Server;
@@ -73,12 +72,15 @@ fn is_off_without_settings_and_refuses_to_start_with_unsafe_or_broken_ones() {
     assert!(start(&[]).unwrap().is_none());
     assert!(start(&[SECRET]).unwrap().is_some());
     assert!(start(&[("ELEVENLABS_WEBHOOK_VERIFY", "off")]).unwrap().is_some());
-    let cases: [(&[(&str, &str)], &str); 5] = [
+    let cases: [(&[(&str, &str)], &str); 8] = [
         (&[KEY], "ELEVENLABS_WEBHOOK_SECRET"),
         (&[("ELEVENLABS_WEBHOOK_SECRET", " , ")], "ELEVENLABS_WEBHOOK_SECRET"),
         (&[SECRET, ("ELEVENLABS_BASE_URL", "elevenlabs.io")], "ELEVENLABS_BASE_URL"),
         (&[SECRET, ("ELEVENLABS_WEBHOOK_VERIFY", "maybe")], "ELEVENLABS_WEBHOOK_VERIFY"),
         (&[SECRET, ("ELEVENLABS_API_KEY", "sk\nhidden")], "ELEVENLABS_API_KEY"),
+        (&[SECRET, ("ELEVENLABS_POLLING", "on")], "ELEVENLABS_API_KEY"),
+        (&[SECRET, ("ELEVENLABS_POLL_INTERVAL_MINUTES", "-3")], "ELEVENLABS_POLL_INTERVAL_MINUTES"),
+        (&[SECRET, ("MAX_AUDIO_BODY_BYTES", "1 GiB")], "MAX_AUDIO_BODY_BYTES"),
     ];
     for (settings, variable) in cases {
         let error = start(settings).err().unwrap().to_string();
@@ -161,10 +163,35 @@ async fn the_list_is_read_page_by_page_and_only_what_is_over_counts() {
         })
     };
     let server = Server::start(Router::new().route("/v1/convai/conversations", get(page))).await;
-    let env = Env::from_pairs([KEY, ("ELEVENLABS_BASE_URL", &server.url(""))]);
-    let api = Api::from_env(&env, &outside()).unwrap().unwrap();
-    let found = api.conversations("2026-11-20T08:00:00Z".parse().unwrap(), NOW.parse().unwrap()).await.unwrap();
-    assert_eq!(found, ["a", "c"]);
+    let (elevenlabs, since) = (at(&server), "2026-11-20T08:00:00Z".parse().unwrap());
+    let first = elevenlabs.poll(since, None).await.unwrap();
+    let second = elevenlabs.poll(since, first.next.as_deref()).await.unwrap();
+    assert_eq!((first.next.as_deref(), second.next), (Some("next"), None));
+    let keys: Vec<_> = first.events.iter().chain(&second.events).map(|event| event.dedupe_key.as_str()).collect();
+    assert_eq!(keys, ["tapedeck_call_listed:a", "tapedeck_call_listed:c"], "and none of these keeps a webhook out");
     let asked = server.asked()[0].uri.query().unwrap().to_owned();
-    assert!(asked.contains("call_start_after_unix=1795161600&call_start_before_unix=1795165200"), "{asked}");
+    assert!(asked.contains("call_start_after_unix=1795161600"), "{asked}");
+}
+
+#[tokio::test]
+async fn a_call_of_which_little_is_known_is_looked_up_once_it_is_over() {
+    let mut little = call(Some("conv_1"), "2026-11-20T08:59:00Z");
+    little.facts.status = Some(CallStatus::Completed);
+    let lookup = async |conversation: (StatusCode, Value)| {
+        let server = server(|| StatusCode::NOT_FOUND.into_response(), conversation).await;
+        let elevenlabs = at(&server);
+        assert!(elevenlabs.incomplete(&little));
+        elevenlabs.lookup(&little).await
+    };
+    let data = |status: &str| json!({"conversation_id": "conv_1", "status": status});
+    let said = lookup((StatusCode::OK, data("done"))).await.unwrap();
+    assert_eq!(said[0].dedupe_key, "post_call_transcription:conv_1");
+    assert!(lookup((StatusCode::NOT_FOUND, json!({}))).await.unwrap().is_empty());
+    let waits = lookup((StatusCode::OK, data("processing"))).await.unwrap_err();
+    assert_eq!(waits.verdict, Verdict::Snooze { after: Duration::from_secs(15) });
+
+    little.facts.ended_at = Some(NOW.parse().unwrap());
+    assert!(!start(&[SECRET, KEY]).unwrap().unwrap().incomplete(&little), "all is known");
+    little.facts = CallFacts { ended_at: None, status: Some(CallStatus::InProgress), ..little.facts };
+    assert!(!start(&[SECRET, KEY]).unwrap().unwrap().incomplete(&little), "it goes on");
 }

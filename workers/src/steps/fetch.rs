@@ -11,17 +11,16 @@ use anyhow::anyhow;
 use async_trait::async_trait;
 use chrono::Datelike;
 use shared::{
-    audio::{self, NotAudio, Probe},
+    audio::{NotAudio, Probe},
     clock::Clock,
     db::{self, Db},
     domain::{Call, Conclusion, Job, Milestone, NewJob, Outcome, Recording, Step, StepError, VerdictExt, Wake, Write},
     http::Download,
     providers::{Providers, RecordingError},
-    recordings::{self, SharedRecordings, StoreError},
+    recordings::{self, SharedRecordings, Spooled, StoreError},
     service::App,
     sinks::Sinks,
 };
-use spool::Spooled;
 
 use crate::step::Run;
 
@@ -50,17 +49,14 @@ impl Fetch {
     /// When these cannot be used.
     pub fn new(app: &App) -> anyhow::Result<Self> {
         let App { db, clock, providers, sinks, recordings, .. } = app.clone();
-        let spool = app.env.var("TAPEDECK_SPOOL").map_or_else(std::env::temp_dir, PathBuf::from);
-        std::fs::create_dir_all(&spool).map_err(|e| anyhow!("TAPEDECK_SPOOL cannot be used: {e}"))?;
+        let spool = recordings::spool_directory(&app.env)?;
         let max_bytes = recordings::max_bytes(&app.env)?;
         Ok(Self { db, clock, providers, sinks, recordings, spool, max_bytes })
     }
 
     async fn keep(&self, job: &Job, call: &Call, download: Download) -> Result<Outcome, StepError> {
-        let spooled = Spooled::take(&self.spool, download, self.max_bytes).await?;
-        let path = spooled.path().to_owned();
-        let probed = tokio::task::spawn_blocking(move || audio::probe(&path)).await.or_retry("not-audio")?;
-        let probe = probed.map_err(unproven)?;
+        let spooled = spool::take(&self.spool, download, self.max_bytes).await?;
+        let probe = spooled.probe().await.map_err(unproven)?;
         plausible(job, call, &probe)?;
         let recording = self.store(call, &spooled, probe).await?;
         tracing::info!(bytes = recording.size_bytes, seconds = recording.duration_seconds, "recording stored");
@@ -88,6 +84,27 @@ impl Fetch {
                 let what = anyhow!("the object store holds {kept:?} of {} bytes", spooled.bytes);
                 Err(StepError::retry("store-lost-bytes", what))
             }
+        }
+    }
+
+    /// The recording that came with an event, if it is in the store: proven and kept by whoever accepted the event.
+    async fn received(&self, call: &Call) -> Result<Option<Outcome>, StepError> {
+        let Some(recording) = &call.facts.received else { return Ok(None) };
+        let kept = self.recordings.size(&recording.object_key).await.map_err(unstored)?;
+        if kept.and_then(|bytes| i64::try_from(bytes).ok()) != Some(recording.size_bytes) {
+            tracing::warn!("the recording that came with an event is not in the store: the provider is asked");
+            return Ok(None);
+        }
+        let writes = vec![Write::Recording(call.id, recording.clone())];
+        Ok(Some(Outcome { writes, next: self.next(call), ..Outcome::default() }))
+    }
+
+    /// Audio that came with an event after it had been fetched is not kept twice.
+    async fn tidy(&self, call: &Call, kept: &Recording) {
+        if let Some(second) = call.facts.received.as_ref().filter(|second| second.object_key != kept.object_key)
+            && let Err(error) = self.recordings.delete(&second.object_key).await
+        {
+            tracing::warn!(%error, "a second copy of a recording stays in the store");
         }
     }
 
@@ -148,8 +165,12 @@ impl Run for Fetch {
         if call.id != id {
             return Ok(Outcome::merged());
         }
-        if db::recordings::find(&self.db, call.id).await.or_ours()?.is_some() {
+        if let Some(kept) = db::recordings::find(&self.db, call.id).await.or_ours()? {
+            self.tidy(&call, &kept).await;
             return Ok(Outcome { next: self.next(&call), ..Outcome::default() });
+        }
+        if let Some(outcome) = self.received(&call).await? {
+            return Ok(outcome);
         }
         let provider = self.providers.get(&call.provider).ok_or_else(|| anyhow!("{} is not configured", call.provider));
         match provider.or_fail("provider-not-configured")?.open_recording(&call).await {

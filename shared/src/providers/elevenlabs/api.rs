@@ -23,8 +23,6 @@ use crate::{
 
 /// Conversations on a page of the list; the most there can be.
 const PAGE: &str = "100";
-/// Pages that are read of one list.
-const PAGES: usize = 100;
 /// A call without audio so far is given this long where only the audio's own webhook can bring it.
 const UNFETCHABLE: TimeDelta = TimeDelta::hours(2);
 
@@ -67,27 +65,19 @@ impl Api {
         }
     }
 
-    /// The ids of all conversations that began in this stretch of time and are over.
-    ///
-    /// # Errors
-    /// When they do not answer, or refuse.
-    pub async fn conversations(&self, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Vec<String>, ClientError> {
-        let (mut found, mut cursor) = (Vec::new(), None::<String>);
-        for _ in 0..PAGES {
-            let (from, to) = (from.timestamp().to_string(), to.timestamp().to_string());
-            let mut query = vec![("call_start_after_unix", from), ("call_start_before_unix", to)];
-            query.push(("page_size", PAGE.to_owned()));
-            query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
-            let page = self.json(self.ask(Method::GET, "/v1/convai/conversations").query(&query)).await?;
-            let rows = page["conversations"].as_array().cloned().unwrap_or_default();
-            let over = rows.iter().filter(|row| is_over(row));
-            found.extend(over.filter_map(|row| row["conversation_id"].as_str()).map(str::to_owned));
-            cursor = page["next_cursor"].as_str().map(str::to_owned);
-            if cursor.is_none() || page["has_more"] != true {
-                break;
-            }
-        }
-        Ok(found)
+    /// A page of the conversations that began since then and are over, and where the next one is.
+    pub(super) async fn conversations(
+        &self,
+        since: DateTime<Utc>,
+        cursor: Option<&str>,
+    ) -> Result<(Vec<Value>, Option<String>), ClientError> {
+        let since = since.timestamp().to_string();
+        let mut query = vec![("call_start_after_unix", since.as_str()), ("page_size", PAGE)];
+        query.extend(cursor.map(|cursor| ("cursor", cursor)));
+        let page = self.json(self.ask(Method::GET, "/v1/convai/conversations").query(&query)).await?;
+        let rows = page["conversations"].as_array().into_iter().flatten();
+        let next = page["next_cursor"].as_str().filter(|_| page["has_more"] == true);
+        Ok((rows.filter(|row| is_over(row)).cloned().collect(), next.map(str::to_owned)))
     }
 
     pub(super) async fn check(&self) -> Result<(), ClientError> {

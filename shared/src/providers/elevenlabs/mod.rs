@@ -1,26 +1,41 @@
 //! ElevenLabs agents (facts: telephony §3): webhooks after a call, and a REST API that has the same and the audio.
 //!
 //! - `signature`: who sent it. `payload`: what it says; another type of webhook is one more arm there.
+//! - `lift`: audio that comes inside a webhook, taken out on the way.
 //! - `api`: the conversation, the audio, the list, calls out.
 
 mod api;
+mod lift;
 mod payload;
 mod signature;
 
+use std::time::Duration;
+
+use anyhow::anyhow;
 use async_trait::async_trait;
+use axum::http::HeaderMap;
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 pub use self::api::Api;
-use self::{payload::Post, signature::Check};
-use super::{Provider, RecordingError, Refused, Unusable, Verified, WebhookRequest, WebhookRoute};
+use self::{
+    lift::Lift,
+    payload::Post,
+    signature::{Check, Checking},
+};
+use super::{
+    Page, Polling, Provider, RecordingError, Refused, Sieve, Unusable, Verified, WebhookRequest, WebhookRoute,
+};
 use crate::{
     clock::Clock,
-    domain::{Call, CallFacts, Event, EventKind, NewEvent, ProviderId, Transcript},
-    env::Env,
+    domain::{Call, CallFacts, Event, EventKind, NewEvent, ProviderId, Recording, StepError, Transcript},
+    env::{Env, EnvError},
     http::{Download, Outside},
 };
 
 const NAME: &str = "elevenlabs";
+/// For a whole body, unless `MAX_AUDIO_BODY_BYTES` says otherwise: half a day of MP3 in base64.
+const MAX_AUDIO_BODY: u64 = 1 << 30;
 /// For all of a body but the audio in it. Transcripts of an hour, with tool calls and metrics, are below 2 MB.
 const MAX_BODY: usize = 16 << 20;
 
@@ -28,6 +43,9 @@ const API_KEY: &str = "ELEVENLABS_API_KEY";
 const SECRET: &str = "ELEVENLABS_WEBHOOK_SECRET";
 const VERIFY: &str = "ELEVENLABS_WEBHOOK_VERIFY";
 const BASE_URL: &str = "ELEVENLABS_BASE_URL";
+const POLLING: &str = "ELEVENLABS_POLLING";
+const POLL_INTERVAL: &str = "ELEVENLABS_POLL_INTERVAL_MINUTES";
+const MAX_AUDIO: &str = "MAX_AUDIO_BODY_BYTES";
 const ACCOUNT: &str = "default";
 
 const ROUTES: &[WebhookRoute] = &[
@@ -40,6 +58,8 @@ pub struct ElevenLabs {
     check: Check,
     api: Option<Api>,
     clock: Clock,
+    polling: Polling,
+    max_audio_body: u64,
 }
 
 impl ElevenLabs {
@@ -49,11 +69,13 @@ impl ElevenLabs {
     /// When some are set but `ELEVENLABS_WEBHOOK_SECRET` is not (unless `ELEVENLABS_WEBHOOK_VERIFY=off`), or a value cannot
     /// be used. Names the variable.
     pub fn from_env(env: &Env, outside: &Outside) -> anyhow::Result<Option<Self>> {
-        if [API_KEY, SECRET, VERIFY, BASE_URL].iter().all(|name| env.var(name).is_none()) {
+        if [API_KEY, SECRET, VERIFY, BASE_URL, POLLING, POLL_INTERVAL].iter().all(|name| env.var(name).is_none()) {
             return Ok(None);
         }
         let (check, api) = (Check::from_env(env)?, Api::from_env(env, outside)?);
-        Ok(Some(Self { check, api, clock: outside.clock.clone() }))
+        let max_audio_body = env.parsed(MAX_AUDIO, MAX_AUDIO_BODY)?;
+        let polling = polling(env, api.is_some())?;
+        Ok(Some(Self { check, api, clock: outside.clock.clone(), polling, max_audio_body }))
     }
 }
 
@@ -86,6 +108,27 @@ impl Provider for ElevenLabs {
         Ok(NewEvent { provider: self.id(), account: ACCOUNT.to_owned(), kind, dedupe_key, body })
     }
 
+    fn sieve(
+        &self,
+        _route: &WebhookRoute,
+        headers: &HeaderMap,
+        received_at: DateTime<Utc>,
+    ) -> Option<Result<Box<dyn Sieve>, Refused>> {
+        let begun = self.check.begin(headers, received_at);
+        let max_bytes = self.max_audio_body;
+        Some(begun.map(|checking| Box::new(Sifting { checking, lift: Lift::default(), max_bytes }) as _))
+    }
+
+    fn with_recording(&self, event: NewEvent, recording: &Recording) -> NewEvent {
+        match (serde_json::from_slice::<Value>(&event.body), serde_json::to_value(recording)) {
+            (Ok(mut body), Ok(recording)) if body["data"].is_object() => {
+                body["data"]["full_audio"] = recording;
+                NewEvent { body: body.to_string().into_bytes(), ..event }
+            }
+            _ => event,
+        }
+    }
+
     fn facts(&self, event: &Event) -> Result<CallFacts, Unusable> {
         Post::parse(&event.body)?.facts()
     }
@@ -101,6 +144,35 @@ impl Provider for ElevenLabs {
         }
     }
 
+    /// The audio's webhook and the list say hardly more than the id; when a call ended only the conversation says.
+    fn incomplete(&self, call: &Call) -> bool {
+        let id = call.facts.provider_call_id.as_ref();
+        self.api.is_some() && id.is_some() && call.ended() && call.facts.ended_at.is_none()
+    }
+
+    async fn lookup(&self, call: &Call) -> Result<Vec<NewEvent>, StepError> {
+        let (Some(api), Some(id)) = (&self.api, &call.facts.provider_call_id) else { return Ok(Vec::new()) };
+        let Some(conversation) = api.conversation(id).await? else { return Ok(Vec::new()) };
+        match event_of(&conversation) {
+            Some(event) => Ok(vec![event]),
+            None => {
+                let age = (self.clock.now() - call.created_at).to_std().unwrap_or_default();
+                let after = (age / 4).clamp(Duration::from_secs(10), Duration::from_secs(3600));
+                Err(StepError::snooze("conversation-not-over", after, anyhow!("it is still being processed")))
+            }
+        }
+    }
+
+    fn polling(&self) -> Polling {
+        self.polling
+    }
+
+    async fn poll(&self, since: DateTime<Utc>, page: Option<&str>) -> Result<Page, StepError> {
+        let Some(api) = &self.api else { return Ok(Page::default()) };
+        let (rows, next) = api.conversations(since, page).await?;
+        Ok(Page { events: rows.iter().filter_map(|row| event(payload::LISTED, row)).collect(), next })
+    }
+
     async fn check(&self) -> anyhow::Result<String> {
         let Some(api) = &self.api else {
             return Ok(format!("no {API_KEY}: audio comes from webhooks alone"));
@@ -110,18 +182,61 @@ impl Provider for ElevenLabs {
     }
 }
 
+/// One body on its way in: its signature is computed over every byte, while the audio is taken out of it.
+struct Sifting {
+    checking: Checking,
+    lift: Lift,
+    max_bytes: u64,
+}
+
+impl Sieve for Sifting {
+    fn max_bytes(&self) -> u64 {
+        self.max_bytes
+    }
+
+    fn take(&mut self, piece: &[u8], rest: &mut Vec<u8>, audio: &mut Vec<u8>) {
+        self.checking.update(piece);
+        self.lift.take(piece, rest, audio);
+    }
+
+    fn is_whole(&self) -> bool {
+        self.lift.is_whole()
+    }
+
+    fn verify<'r>(self: Box<Self>, request: &'r WebhookRequest<'r>) -> Result<Verified<'r>, Refused> {
+        self.checking.holds()?;
+        Ok(Verified::vouch(request))
+    }
+}
+
 /// A conversation that was asked for, as the event that its webhook would have been: whichever comes first is recorded.
 /// `None` while it is not over.
 pub fn event_of(conversation: &Value) -> Option<NewEvent> {
-    let body = json!({"type": payload::TRANSCRIPTION, "data": conversation, "asked_for": true}).to_string();
-    let id = Post::parse(body.as_bytes()).ok()?.id().ok().filter(|_| api::is_over(conversation))?;
-    Some(NewEvent {
-        provider: ProviderId::new(NAME),
-        account: ACCOUNT.to_owned(),
-        kind: EventKind::CallEnded,
-        dedupe_key: format!("{}:{id}", payload::TRANSCRIPTION),
-        body: body.into_bytes(),
-    })
+    event(payload::TRANSCRIPTION, conversation).filter(|_| api::is_over(conversation))
+}
+
+/// What we were told elsewhere than in a webhook, in the form of one.
+fn event(name: &str, data: &Value) -> Option<NewEvent> {
+    let body = json!({"type": name, "data": data, "asked_for": true}).to_string();
+    let post = Post::parse(body.as_bytes()).ok()?;
+    let (kind, id) = (post.kind().ok()?, post.id().ok()?);
+    let dedupe_key = format!("{name}:{id}");
+    let (provider, account) = (ProviderId::new(NAME), ACCOUNT.to_owned());
+    Some(NewEvent { provider, account, kind, dedupe_key, body: body.into_bytes() })
+}
+
+fn polling(env: &Env, possible: bool) -> Result<Polling, EnvError> {
+    let minutes = env.parsed(POLL_INTERVAL, 5.0_f64)?;
+    // Seconds are for tests.
+    let range = Duration::from_millis(100)..Duration::from_secs(86_400);
+    let interval = Duration::try_from_secs_f64(minutes * 60.0).ok().filter(|interval| range.contains(interval));
+    let why = "expected minutes, up to a day".to_owned();
+    let interval = interval.ok_or_else(|| EnvError::Invalid { name: POLL_INTERVAL.to_owned(), why })?;
+    match env.flag(POLLING, false)? {
+        true if !possible => Err(EnvError::Missing(API_KEY.to_owned())),
+        true => Ok(Polling::Every(interval)),
+        false => Ok(Polling::Off),
+    }
 }
 
 #[cfg(test)]

@@ -21,6 +21,9 @@ pub(super) const FAILURE: &str = "call_initiation_failure";
 /// Ours: a call that was started through our own API, or is registered there.
 pub(super) const STARTED: &str = "tapedeck_call_started";
 
+/// Ours: a row of the API's list of conversations.
+pub(super) const LISTED: &str = "tapedeck_call_listed";
+
 const PHONE_CALL: &str = "/data/metadata/phone_call";
 const VARIABLES: &str = "/data/conversation_initiation_client_data/dynamic_variables";
 /// Longest id that is believed.
@@ -46,7 +49,7 @@ impl Post {
     pub(super) fn kind(&self) -> Result<EventKind, Unusable> {
         let name = self.name()?;
         Ok(match name.as_str() {
-            TRANSCRIPTION | FAILURE => EventKind::CallEnded,
+            TRANSCRIPTION | FAILURE | LISTED => EventKind::CallEnded,
             AUDIO => EventKind::RecordingAvailable,
             STARTED => EventKind::CallStarted,
             _ => EventKind::Other(name),
@@ -71,6 +74,7 @@ impl Post {
                 ..self.said()?
             },
             FAILURE => self.failed()?,
+            LISTED => self.listed()?,
             STARTED => CallFacts { status: Some(CallStatus::InProgress), ..self.registered()? },
             _ => return Err(Unusable::Field { field: "type".to_owned(), detail: "is about no call".to_owned() }),
         })
@@ -113,9 +117,31 @@ impl Post {
         })
     }
 
+    /// They call a call failed that nobody took, too.
     fn concluded(&self) -> Option<CallStatus> {
         let failed = self.text("/data/status").is_some_and(|status| status == "failed");
-        Some(if failed { CallStatus::Failed } else { CallStatus::Completed })
+        let length =
+            ["/data/metadata/call_duration_secs", "/data/call_duration_secs"].iter().find_map(|at| self.number(at));
+        Some(match (failed, length) {
+            (true, Some(0.0)) => CallStatus::Missed,
+            (true, _) => CallStatus::Failed,
+            (false, _) => CallStatus::Completed,
+        })
+    }
+
+    /// Little is said in a list: when the call ended is left for the conversation itself to say.
+    fn listed(&self) -> Result<CallFacts, Unusable> {
+        let id = self.id()?;
+        Ok(CallFacts {
+            keys: self.keys(Some(&id), &[]),
+            provider_call_id: Some(id),
+            direction: self.direction(),
+            status: self.concluded(),
+            agent: self.agent(),
+            started_at: self.time("/data/start_time_unix_secs"),
+            duration_seconds: self.number("/data/call_duration_secs").filter(|seconds| *seconds >= 0.0),
+            ..CallFacts::default()
+        })
     }
 
     /// A call out that did not come about: the telephone network's own report is inside.
@@ -175,7 +201,8 @@ impl Post {
     }
 
     fn direction(&self) -> Option<Direction> {
-        match self.text(&format!("{PHONE_CALL}/direction"))?.as_str() {
+        let told = self.text(&format!("{PHONE_CALL}/direction")).or_else(|| self.text("/data/direction"));
+        match told?.as_str() {
             "inbound" => Some(Direction::Inbound),
             "outbound" => Some(Direction::Outbound),
             _ => None,
