@@ -12,7 +12,7 @@ use shared::{
 };
 
 /// Settings whose values may be shown; of all others only that they are set.
-const PUBLIC: [&str; 53] = [
+const PUBLIC: &[&str] = &[
     "PORT",
     "CONSOLE_PORT",
     "METRICS_PORT",
@@ -33,6 +33,13 @@ const PUBLIC: [&str; 53] = [
     "CLOUDTALK_WEBHOOK_VERIFY",
     "CLOUDTALK_RATE_PER_MINUTE",
     "CHANNELS_CLOUDTALK",
+    "TWILIO_ACCOUNT_SID",
+    "TWILIO_BASE_URL",
+    "TWILIO_WEBHOOK_VERIFY",
+    "TWILIO_RECORDING_POLLING",
+    "TWILIO_RECORDING_POLL_INTERVAL_MINUTES",
+    "TWILIO_RECORDING_HOSTS",
+    "CHANNELS_TWILIO",
     "OPENAI_BASE_URL",
     "TRANSCRIBE_BASE_URL",
     "TRANSCRIBE_MODEL",
@@ -58,6 +65,8 @@ const PUBLIC: [&str; 53] = [
     "CALLMIND_ORG_ID",
     "CALLMIND_MODE",
     "CONCURRENCY_INTAKE",
+    "CONCURRENCY_LOOKUP",
+    "CONCURRENCY_RECORD",
     "CONCURRENCY_FETCH",
     "CONCURRENCY_TRANSCRIBE",
     "CONCURRENCY_ANALYZE",
@@ -68,7 +77,7 @@ const PUBLIC: [&str; 53] = [
     "OTEL_EXPORTER_OTLP_ENDPOINT",
 ];
 /// Also shown, masked: what holds credentials.
-const SECRET: [&str; 15] = [
+const SECRET: &[&str] = &[
     "DATABASE_URL",
     "AMQP_URL",
     "API_TOKEN",
@@ -79,6 +88,7 @@ const SECRET: [&str; 15] = [
     "CLOUDTALK_API_SECRET",
     "CLOUDTALK_API_KEY",
     "CLOUDTALK_WEBHOOK_SECRET",
+    "TWILIO_AUTH_TOKEN",
     "OPENAI_API_KEY",
     "TRANSCRIBE_API_KEY",
     "FEEDBACK_API_KEY",

@@ -4,3 +4,4 @@ mod access;
 mod calls;
 mod dead;
 mod desk;
+mod recordings;

@@ -46,8 +46,8 @@ impl Demo {
         let (ingest_at, console_at) = (webhooks.local_addr()?, questions.local_addr()?);
         let settings = settings(env, &sandbox, &directory, ingest_at, console_at);
         let app = App::open("demo", settings, Role::Whole).await?;
-        println!("Tapedeck, with everything outside SIMULATED on this machine: CloudTalk, speech and model,");
-        println!("GoHighLevel and Callmind are one small server at {}. No key, no network.\n", sandbox.url());
+        println!("Tapedeck, with everything outside SIMULATED on this machine: CloudTalk, Twilio, speech and");
+        println!("model, GoHighLevel and Callmind are one small server at {}. No key, no network.\n", sandbox.url());
 
         let mut parts = JoinSet::new();
         parts.spawn(ingest::serve(app.clone(), webhooks, stop.clone()).map(Ok));
@@ -79,22 +79,25 @@ async fn show(app: &App, sandbox: &Sandbox, base: &str) -> anyhow::Result<()> {
         ("sales", "the recording is announced later", order("sales", CallMode::EndedThenRecording)),
         ("support", "no URL: the API is asked until it is there", late),
         ("appointment", "nobody answered", order("appointment", CallMode::Missed)),
+        ("sales", "over Twilio, whose callback is signed", order("sales", CallMode::EndedWithUrl).provider("twilio")),
     ];
     let mut placed = Vec::new();
     for (sample, what, order) in orders {
+        let twilio = order.provider == "twilio";
         let call = sandbox.place_call(order).await?;
         if let Some(refused) = call.answers.iter().find(|answer| answer.status != 200) {
             anyhow::bail!("the webhook {} was answered {}: {}", refused.event, refused.status, refused.body);
         }
-        println!("placed   {}  {sample}: {what}", call.call_id);
-        placed.push(call.call_id);
+        let id = if twilio { call.call_uuid } else { call.call_id.to_string() };
+        println!("placed   {}  {sample}: {what}", shown::short(&id));
+        placed.push(id);
     }
     println!();
     let waited = tokio::time::timeout(PATIENCE, progress::follow(app, &placed)).await;
     waited.context("the calls did not finish in time")??;
     let state = sandbox.state();
     for call in placed {
-        shown::print(&state, call);
+        shown::print(&state, &call);
     }
     Ok(())
 }
@@ -122,6 +125,9 @@ fn settings(env: &Env, sandbox: &Sandbox, directory: &Directory, ingest: SocketA
         ("CLOUDTALK_WEBHOOK_SECRET", SECRET),
         ("CLOUDTALK_API_KEY", "demo:demo"),
         ("CLOUDTALK_BASE_URL", &vendors.cloudtalk),
+        ("TWILIO_ACCOUNT_SID", sandbox::TWILIO_ACCOUNT),
+        ("TWILIO_AUTH_TOKEN", SECRET),
+        ("TWILIO_BASE_URL", &vendors.twilio),
         ("OPENAI_BASE_URL", &vendors.openai),
         ("OPENAI_API_KEY", "demo"),
         ("GHL_BASE_URL", &vendors.ghl),

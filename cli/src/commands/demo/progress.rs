@@ -4,19 +4,20 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use shared::{db::console, domain::ProviderId, service::App};
+use shared::{db::console, service::App};
+
+use super::shown::short;
 
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Prints a line whenever a step of these calls ends or fails, until all work is done.
-pub async fn follow(app: &App, calls: &[u64]) -> anyhow::Result<()> {
+pub async fn follow(app: &App, calls: &[String]) -> anyhow::Result<()> {
     let started = tokio::time::Instant::now();
-    let cloudtalk = [ProviderId::new("cloudtalk")];
-    let mut seen: HashMap<(u64, String), String> = HashMap::new();
+    let mut seen: HashMap<(&str, String), String> = HashMap::new();
     loop {
         let mut finished = 0;
         for id in calls {
-            let Some(call) = console::find(&app.db, &cloudtalk, &id.to_string()).await? else { continue };
+            let Some(call) = console::find(&app.db, &[], id).await? else { continue };
             let jobs = console::jobs(&app.db, call.id).await?;
             for job in jobs.iter().filter(|job| job.step != "intake") {
                 let step = job.sink.as_ref().map_or_else(|| job.step.clone(), |sink| format!("{} {sink}", job.step));
@@ -25,8 +26,8 @@ pub async fn follow(app: &App, calls: &[u64]) -> anyhow::Result<()> {
                     ("waiting" | "skipped" | "dead", Some(reason)) => format!("{}: {reason}", job.state),
                     _ => continue,
                 };
-                if seen.insert((*id, step.clone()), state.clone()).as_ref() != Some(&state) {
-                    println!("{:6.2} s  {id}  {step:18} {state}", started.elapsed().as_secs_f64());
+                if seen.insert((id, step.clone()), state.clone()).as_ref() != Some(&state) {
+                    println!("{:6.2} s  {}  {step:18} {state}", started.elapsed().as_secs_f64(), short(id));
                 }
             }
             let ended = jobs.iter().all(|job| matches!(job.state.as_str(), "done" | "skipped" | "dead"));

@@ -4,13 +4,20 @@
 
 use sandbox::State;
 
+/// As much of a call's id as fits into a line: Twilio's have 34 characters.
+pub fn short(id: &str) -> String {
+    match (id.get(..2), id.get(id.len().saturating_sub(7)..)) {
+        (Some(kind), Some(end)) if id.len() > 10 => format!("{kind}…{end}"),
+        _ => id.to_owned(),
+    }
+}
+
 /// The notes and the record of one call.
-pub fn print(state: &State, call_id: u64) {
-    let id = call_id.to_string();
+pub fn print(state: &State, id: &str) {
     let title = format!(" call {id} ");
     println!("\n{title:═^100}");
     for contact in &state.ghl.contacts {
-        let notes: Vec<_> = contact.notes.iter().filter(|note| note.body.contains(&id)).collect();
+        let notes: Vec<_> = contact.notes.iter().filter(|note| note.body.contains(id)).collect();
         if notes.is_empty() {
             continue;
         }
@@ -23,9 +30,7 @@ pub fn print(state: &State, call_id: u64) {
             }
         }
     }
-    for record in
-        state.callmind.records.iter().filter(|r| r.fields.get("callSid").is_some_and(|sid| sid == id.as_str()))
-    {
+    for record in state.callmind.records.iter().filter(|r| r.fields.get("callSid").is_some_and(|sid| sid == id)) {
         println!("\nCallmind, record {}\n", record.id);
         for (name, value) in &record.fields {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
