@@ -16,7 +16,8 @@ use workers::pipeline::Pool;
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// Steps to work on: intake, fetch, transcribe, analyze, sync, or one sink of it such as sync.gohighlevel; all by default
+    /// Steps to work on: intake, lookup, record, fetch, transcribe, analyze, sync, poll, or one sink's part such as
+    /// sync.gohighlevel; all by default
     #[arg(long, value_delimiter = ',', value_name = "STEP,…")]
     steps: Vec<Pool>,
 }

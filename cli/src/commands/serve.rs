@@ -14,7 +14,8 @@ use workers::pipeline::Pool;
 /// Which queues a worker process takes from.
 #[derive(Args)]
 pub struct Worker {
-    /// Steps to work on: intake, fetch, transcribe, analyze, sync, or one sink of it such as sync.gohighlevel
+    /// Steps to work on: intake, lookup, record, fetch, transcribe, analyze, sync, poll, or one sink's part such as
+    /// sync.gohighlevel
     #[arg(long, value_delimiter = ',', value_name = "STEP,…")]
     steps: Vec<Pool>,
 }

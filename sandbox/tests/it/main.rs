@@ -8,6 +8,7 @@ mod faults;
 mod ghl;
 mod recordings;
 mod speech;
+mod twilio;
 
 use reqwest::{Client, Method, RequestBuilder, Response};
 use sandbox::{Sandbox, Vendor};
