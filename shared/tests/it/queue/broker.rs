@@ -82,6 +82,14 @@ impl Broker {
         found.into_inner().unwrap().unwrap()
     }
 
+    /// Takes the message that waits, if one does, and ends with it unsettled, as a worker does that crashes. Giving it back
+    /// with a nack is not the same: from RabbitMQ 4.3 on that does not count towards the delivery limit.
+    pub async fn take_and_crash(&self, name: &str) {
+        let channel = self.connection.create_channel().await.unwrap();
+        channel.basic_get(name.into(), BasicGetOptions::default()).await.unwrap();
+        channel.close(200, "crashed".into()).await.unwrap();
+    }
+
     pub async fn delete(&self, name: &str) {
         self.channel.queue_delete(name.into(), QueueDeleteOptions::default()).await.unwrap();
     }
