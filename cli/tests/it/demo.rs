@@ -41,7 +41,9 @@ async fn the_demo_leaves_the_api_up_until_it_is_stopped() {
     let (token, url) = (between(&curl, "Bearer ", "'"), curl.split_whitespace().last().unwrap());
     let request = http().get(url).bearer_auth(token);
     let answer: serde_json::Value = serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap();
-    assert_eq!(answer["calls"].as_array().unwrap().len(), 4, "{answer}");
+    for provider in ["cloudtalk", "twilio"] {
+        assert!(answer["calls"].as_array().unwrap().iter().any(|call| call["provider"] == provider), "{answer}");
+    }
     assert!(demo.end("-INT").await);
 }
 
