@@ -27,8 +27,9 @@ lint: ## formatting, clippy with warnings as errors, the house rules
 fmt: ## format everything
 	cargo fmt --all
 
-bench: ## measure throughput and latency of the release build
-	$(SERVICES) run -- cargo run --release --locked -p bench
+bench: ## measure throughput, latency and memory of the release build; five minutes
+	cargo build --release --locked -p proof -p cli --bin bench --bin tapedeck
+	$(SERVICES) run -- $${CARGO_TARGET_DIR:-target}/release/bench $(ONLY)
 
 # ONLY="kill-9 broker" chooses; `target/debug/failures --list` prints what there is.
 failures: ## kill workers, PostgreSQL and RabbitMQ under load, and look for what was lost or done twice

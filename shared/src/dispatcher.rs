@@ -133,13 +133,15 @@ impl Dispatcher {
         while let Some((id, answer)) = answers.next().await {
             match answer {
                 Ok(()) => published.ids.push(id),
-                Err(error @ QueueError::Refused(_)) => {
-                    published.refused.push(id);
+                Err(error) => {
+                    // A broker that is there and does not confirm has a broken queue: that one must not hold up the others.
+                    if matches!(error, QueueError::Refused(_)) || self.queue.connected() {
+                        published.refused.push(id);
+                    }
+                    if matches!(error, QueueError::Unreachable(_)) {
+                        enough.cancel();
+                    }
                     published.error = Some(error);
-                }
-                Err(error @ QueueError::Unreachable(_)) => {
-                    published.error = Some(error);
-                    enough.cancel();
                 }
             }
         }

@@ -4,7 +4,10 @@
 use futures::FutureExt;
 use shared::{
     env::Env,
-    service::{self, App, Role, ops},
+    service::{
+        self, App, Role,
+        ops::{self, Needs},
+    },
     testing::{Scratch, Shape, eventually},
 };
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -67,7 +70,7 @@ async fn a_worker_that_drains_is_alive_but_not_ready() {
     let (stop, drained) = (CancellationToken::new(), CancellationToken::new());
     let work = tokio::spawn({
         let (app, stop, drained) = (app.clone(), stop.clone(), drained.clone());
-        async move { ops::during(&app, stop, drained.cancelled().map(anyhow::Ok)).await }
+        async move { ops::during(&app, Needs::DatabaseAndBroker, stop, drained.cancelled().map(anyhow::Ok)).await }
     });
     let status = async |path: &str| {
         let answer = app.outside.http.get(format!("http://127.0.0.1:{port}{path}")).send().await;

@@ -94,8 +94,9 @@ async fn publish_at(tx: &mut Tx, ids: &[JobId], at: Option<DateTime<Utc>>) -> sq
 /// When the database is away.
 pub async fn note_published(db: &Db, ids: &[JobId]) -> sqlx::Result<()> {
     on!(db, c => {
-        let mut query = QueryBuilder::new("update jobs set publish_at = null where publish_at > due_at and id in (
-            select id from jobs where publish_at > due_at and id in (");
+        // As in [`super::claim`]: not to be answered from the index of what is to be published.
+        let mut query = QueryBuilder::new("update jobs set publish_at = null where id in (select id from jobs
+            where case when publish_at is null then false else publish_at > due_at end and id in (");
         let mut list = query.separated(", ");
         for id in ids {
             list.push_bind(id.0);
