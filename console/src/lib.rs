@@ -1,6 +1,6 @@
 //! What people and programs may ask: the calls with all that is known of them, what failed, and to try it again.
 //!
-//! - [`calls`], [`dead`], [`recordings`]: one file per resource. [`view`]: the JSON form of everything, also for the command line.
+//! - [`calls`], [`dead`], [`recordings`], [`elevenlabs`]: one file per resource. [`view`]: the JSON form of everything, also for the command line.
 //! - [`access`]: who may ask.
 //!
 //! To add a question: its query in `shared/src/db/console`, its form in [`view`], its route in [`router`].
@@ -8,6 +8,7 @@
 mod access;
 mod calls;
 mod dead;
+mod elevenlabs;
 mod recordings;
 pub mod view;
 
@@ -48,6 +49,10 @@ pub async fn serve(app: App, access: Access, listener: TcpListener, stop: Cancel
 /// Every route.
 pub fn router(app: App, access: Access, stop: CancellationToken) -> Router {
     let ops = ops::router(&app, Needs::Database, stop);
+    let agents = Router::new()
+        .route("/api/calls", post(elevenlabs::call))
+        .route("/elevenlabs/conversation/{id}/process", post(elevenlabs::process))
+        .with_state(elevenlabs::Desk::new(&app));
     Router::new()
         .route("/calls", get(calls::list))
         .route("/calls/{id}", get(calls::show))
@@ -56,6 +61,7 @@ pub fn router(app: App, access: Access, stop: CancellationToken) -> Router {
         .route("/dead", get(dead::list))
         .route("/dead/replay", post(dead::replay))
         .with_state(app)
+        .merge(agents)
         .layer(middleware::from_fn_with_state(access, access::check))
         .merge(ops)
         .fallback(problem::not_found)

@@ -6,6 +6,7 @@
 //! - [`speech`], [`model`]: OpenAI-compatible servers. [`http`]: the one HTTP client and its verdicts.
 //! - [`budgets`]: rate limits and circuit state that all workers share.
 //! - [`dispatcher`], [`publisher`], [`replay`]: how rows become messages. [`batch`]: many callers, one statement.
+//! - [`tying`]: from an event to its call.
 //! - [`env`], [`clock`], [`service`], [`telemetry`]: what is passed in from outside, and the start of every process.
 //!
 //! Only what more than one crate uses, or a family of plug-ins, belongs here.
@@ -32,3 +33,4 @@ pub mod speech;
 pub mod telemetry;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod tying;

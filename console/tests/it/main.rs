@@ -4,4 +4,5 @@ mod access;
 mod calls;
 mod dead;
 mod desk;
+mod elevenlabs;
 mod recordings;

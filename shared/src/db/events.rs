@@ -131,6 +131,24 @@ pub async fn find(db: &Db, id: EventId) -> sqlx::Result<Option<Event>> {
     Ok(row.map(Into::into))
 }
 
+/// The event of that key.
+///
+/// # Errors
+/// When the database is away.
+pub async fn find_by_dedupe_key(
+    db: &Db,
+    provider: &ProviderId,
+    account: &str,
+    key: &str,
+) -> sqlx::Result<Option<Event>> {
+    let sql = const_format(" where provider = $1 and account = $2 and dedupe_key = $3");
+    let row: Option<Row> = on!(db, c => {
+        let query = sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(provider.as_str()).bind(account);
+        query.bind(key).fetch_optional(c).await
+    })?;
+    Ok(row.map(Into::into))
+}
+
 /// All events of a call, as they came.
 ///
 /// # Errors

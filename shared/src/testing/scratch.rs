@@ -127,7 +127,7 @@ impl Drop for Scratch {
 async fn delete_queues(url: &str, prefix: &str) -> lapin::Result<()> {
     let connection = lapin::Connection::connect(url, lapin::ConnectionProperties::default()).await?;
     let channel = connection.create_channel().await?;
-    let syncs = ["sync.gohighlevel", "sync.callmind", "poll.twilio"];
+    let syncs = ["sync.gohighlevel", "sync.callmind", "poll.twilio", "poll.elevenlabs"];
     for queue in Step::ALL.iter().map(|step| step.as_str()).chain(syncs) {
         for name in [format!("{prefix}.{queue}"), format!("{prefix}.{queue}.dead")] {
             channel.queue_delete(name.into(), lapin::options::QueueDeleteOptions::default()).await?;

@@ -1,6 +1,6 @@
 //! intake: ties an accepted event to its call and decides what is due.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use anyhow::anyhow;
 use async_trait::async_trait;
@@ -8,18 +8,16 @@ use shared::{
     clock::Clock,
     db::{self, Db},
     domain::{
-        Call, CallFacts, CallStatus, Conclusion, Event, EventKind, Job, Milestone, NewJob, Outcome, Step, StepError,
+        Call, CallFacts, CallStatus, Conclusion, EventKind, Job, Milestone, NewJob, Outcome, Step, StepError,
         VerdictExt, Wake, Write,
     },
-    providers::{Provider, Providers},
+    providers::Providers,
     service::App,
     sinks::Sinks,
+    tying,
 };
 
 use crate::step::Run;
-
-/// Another worker may tie an event of the same call at the same moment; then this one finds the call on its next try.
-const TRIES: usize = 3;
 
 /// The step.
 pub struct Intake {
@@ -34,26 +32,6 @@ impl Intake {
     pub fn new(app: &App) -> Self {
         let App { db, clock, providers, sinks, .. } = app.clone();
         Self { db, clock, providers, sinks }
-    }
-
-    async fn tie(&self, provider: &Arc<dyn Provider>, event: &Event, facts: &CallFacts) -> sqlx::Result<Call> {
-        let now = self.clock.now();
-        let mut tx = self.db.begin().await?;
-        let (id, events) = db::calls::tie(&mut tx, event, facts, now).await?;
-        // The events of the call that cannot be read any more (an older version took them) say nothing.
-        let said = events.iter().filter_map(|e| Some((&e.kind, e.dedupe_key.as_str(), provider.facts(e).ok()?)));
-        let folded = CallFacts::fold(said);
-        db::calls::save_facts(&mut tx, id, &folded, now).await?;
-        tx.commit().await?;
-        let conclusion = db::calls::find(&self.db, id).await?.and_then(|call| call.conclusion);
-        Ok(Call {
-            id,
-            provider: event.provider.clone(),
-            account: event.account.clone(),
-            facts: folded,
-            conclusion,
-            created_at: event.received_at,
-        })
     }
 }
 
@@ -82,15 +60,7 @@ impl Run for Intake {
         let provider = provider.ok_or_else(|| anyhow!("{} is not configured", event.provider));
         let provider = provider.or_fail("provider-not-configured")?;
         let facts = provider.facts(&event).or_fail("event-unusable")?;
-        let mut tries = 0;
-        let call = loop {
-            tries += 1;
-            match self.tie(provider, &event, &facts).await {
-                Ok(call) => break call,
-                Err(sqlx::Error::Database(_) | sqlx::Error::Protocol(_)) if tries < TRIES => {}
-                Err(e) => return Err(e).or_ours(),
-            }
-        };
+        let call = tying::tie(&self.db, provider, &event, &facts, self.clock.now()).await.or_ours()?;
         let mut outcome = due(&call, &event.kind, &facts, &self.sinks);
         if provider.incomplete(&call) {
             outcome.next.push(NewJob::step(Step::Lookup, call.id, Wake::No));

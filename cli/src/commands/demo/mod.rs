@@ -46,8 +46,9 @@ impl Demo {
         let (ingest_at, console_at) = (webhooks.local_addr()?, questions.local_addr()?);
         let settings = settings(env, &sandbox, &directory, ingest_at, console_at);
         let app = App::open("demo", settings, Role::Whole).await?;
-        println!("Tapedeck, with everything outside SIMULATED on this machine: CloudTalk, Twilio, speech and");
-        println!("model, GoHighLevel and Callmind are one small server at {}. No key, no network.\n", sandbox.url());
+        println!("Tapedeck, with everything outside SIMULATED on this machine: CloudTalk, Twilio, ElevenLabs,");
+        println!("speech and model, GoHighLevel and Callmind are one small server at {}.", sandbox.url());
+        println!("No key, no network.\n");
 
         let mut parts = JoinSet::new();
         parts.spawn(ingest::serve(app.clone(), webhooks, stop.clone()).map(Ok));
@@ -74,21 +75,23 @@ async fn show(app: &App, sandbox: &Sandbox, base: &str) -> anyhow::Result<()> {
     let order = |sample: &str, mode| PlaceCall::new(base, SECRET, sample).mode(mode);
     let mut late = order("support", CallMode::ApiFallback);
     late.not_ready_times = 1;
+    let agent = order("billing", CallMode::EndedThenRecording).provider("elevenlabs");
     let orders = [
         ("billing", "the webhook brings the recording's URL", order("billing", CallMode::EndedWithUrl)),
         ("sales", "the recording is announced later", order("sales", CallMode::EndedThenRecording)),
         ("support", "no URL: the API is asked until it is there", late),
         ("appointment", "nobody answered", order("appointment", CallMode::Missed)),
         ("sales", "over Twilio, whose callback is signed", order("sales", CallMode::EndedWithUrl).provider("twilio")),
+        ("billing", "an ElevenLabs agent's, its audio inside the webhook", agent),
     ];
     let mut placed = Vec::new();
     for (sample, what, order) in orders {
-        let twilio = order.provider == "twilio";
+        let numbered = order.provider == "cloudtalk";
         let call = sandbox.place_call(order).await?;
         if let Some(refused) = call.answers.iter().find(|answer| answer.status != 200) {
             anyhow::bail!("the webhook {} was answered {}: {}", refused.event, refused.status, refused.body);
         }
-        let id = if twilio { call.call_uuid } else { call.call_id.to_string() };
+        let id = if numbered { call.call_id.to_string() } else { call.call_uuid };
         println!("placed   {}  {sample}: {what}", shown::short(&id));
         placed.push(id);
     }
@@ -128,6 +131,11 @@ fn settings(env: &Env, sandbox: &Sandbox, directory: &Directory, ingest: SocketA
         ("TWILIO_ACCOUNT_SID", sandbox::TWILIO_ACCOUNT),
         ("TWILIO_AUTH_TOKEN", SECRET),
         ("TWILIO_BASE_URL", &vendors.twilio),
+        ("ELEVENLABS_WEBHOOK_SECRET", SECRET),
+        ("ELEVENLABS_API_KEY", "demo"),
+        ("ELEVENLABS_BASE_URL", &vendors.elevenlabs),
+        ("ELEVENLABS_AGENT_ID", "agent_demo"),
+        ("ELEVENLABS_AGENT_PHONE_NUMBER_ID", "phnum_demo"),
         ("OPENAI_BASE_URL", &vendors.openai),
         ("OPENAI_API_KEY", "demo"),
         ("GHL_BASE_URL", &vendors.ghl),

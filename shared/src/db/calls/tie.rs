@@ -12,6 +12,8 @@ use crate::domain::{CallFacts, CallId, CallKey, Event, NewJob, Phone, Step, Wake
 /// An event with no common key belongs to a call of the same number whose first event came at most this long before or
 /// after it. CloudTalk repeats webhooks up to 64 minutes later (facts: telephony §1.1).
 const WINDOW: TimeDelta = TimeDelta::hours(2);
+/// The kind of the key that is the provider's own id.
+const ID: &str = "id";
 
 /// Finds or makes the call of `event`, ties the event to it, and returns the call with all its events, this one included.
 /// Runs in the caller's transaction; two events of one call wait for each other.
@@ -25,13 +27,15 @@ pub async fn tie(
     now: DateTime<Utc>,
 ) -> sqlx::Result<(CallId, Vec<Event>)> {
     tx.lock(bucket(event, facts)).await?;
-    let mut found = Vec::new();
+    let (mut found, mut keys) = (Vec::new(), Vec::new());
     for key in &facts.keys {
-        if let Some(id) = by_key(tx, event, key).await?
-            && !found.contains(&id)
-        {
-            found.push(id);
+        match by_key(tx, event, key).await? {
+            // A chat may go on in a second call: it stays the name of the first.
+            Some(id) if key.kind != ID && is_another(tx, event, facts, id).await? => continue,
+            Some(id) if !found.contains(&id) => found.push(id),
+            _ => {}
         }
+        keys.push(key);
     }
     if found.is_empty()
         && let Some(phone) = &facts.external_phone
@@ -42,7 +46,7 @@ pub async fn tie(
         Some((first, others)) => (merge(tx, *first, others, now).await?, true),
         None => (create(tx, event, facts, now).await?, false),
     };
-    for key in &facts.keys {
+    for key in keys {
         add_key(tx, event, key, call).await?;
     }
     let sql = "update events set call_id = $2 where id = $1";
@@ -68,6 +72,18 @@ async fn by_key(tx: &mut Tx, event: &Event, key: &CallKey) -> sqlx::Result<Optio
         query.bind(&key.kind).bind(&event.account).fetch_optional(c).await
     })?;
     Ok(id.map(CallId))
+}
+
+/// Whether the provider knows that call by another id than the event's: then they are two, whatever else they have in common.
+async fn is_another(tx: &mut Tx, event: &Event, facts: &CallFacts, call: CallId) -> sqlx::Result<bool> {
+    let Some(id) = facts.key(ID) else { return Ok(false) };
+    let sql = "select count(*) from call_keys where call_id = $1 and provider = $2 and account = $3 and kind = $4
+        and value <> $5";
+    let others: i64 = within!(tx, c => {
+        let query = sqlx::query_scalar(sql).bind(call.0).bind(event.provider.as_str()).bind(&event.account);
+        query.bind(ID).bind(id).fetch_one(c).await
+    })?;
+    Ok(others > 0)
 }
 
 /// The call nearest in time with this number that has no key of a kind that the event has too (with another value).

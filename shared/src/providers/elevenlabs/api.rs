@@ -118,7 +118,7 @@ impl Api {
         }
     }
 
-    fn ask(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(super) fn ask(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.vendor.http().request(method, format!("{}{path}", self.base));
         let mut key = HeaderMap::new();
         if let Ok(mut value) = HeaderValue::from_str(self.key.expose_secret()) {
@@ -128,7 +128,7 @@ impl Api {
         request.headers(key)
     }
 
-    async fn json(&self, request: RequestBuilder) -> Result<Value, ClientError> {
+    pub(super) async fn json(&self, request: RequestBuilder) -> Result<Value, ClientError> {
         let response = self.vendor.send(request).await?;
         let bytes = response.bytes().await.map_err(|error| ClientError::from_transport(NAME, &error))?;
         let nonsense = || ClientError::nonsense(NAME, "answered with something that is no JSON object");

@@ -2,9 +2,10 @@
 //!
 //! - `signature`: who sent it. `payload`: what it says; another type of webhook is one more arm there.
 //! - `lift`: audio that comes inside a webhook, taken out on the way.
-//! - `api`: the conversation, the audio, the list, calls out.
+//! - `api`: the conversation, the audio, the list. `calling`: calls out.
 
 mod api;
+mod calling;
 mod lift;
 mod payload;
 mod signature;
@@ -18,6 +19,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 pub use self::api::Api;
+pub use self::calling::{Order, StartedCall};
 use self::{
     lift::Lift,
     payload::Post,
@@ -213,6 +215,20 @@ impl Sieve for Sifting {
 /// `None` while it is not over.
 pub fn event_of(conversation: &Value) -> Option<NewEvent> {
     event(payload::TRANSCRIPTION, conversation).filter(|_| api::is_over(conversation))
+}
+
+/// A call that was started through us, or elsewhere and is made known to us, as an event. `None` when nothing names it.
+pub fn started(call: &StartedCall, at: DateTime<Utc>) -> Option<NewEvent> {
+    let name = [&call.conversation_id, &call.call_sid, &call.chat_id].into_iter().flatten().next()?;
+    let body = json!({"type": payload::STARTED, "event_timestamp": at.timestamp(), "data": call}).to_string();
+    Post::parse(body.as_bytes()).and_then(|post| post.facts()).ok()?;
+    Some(NewEvent {
+        provider: ProviderId::new(NAME),
+        account: ACCOUNT.to_owned(),
+        kind: EventKind::CallStarted,
+        dedupe_key: format!("{}:{name}", payload::STARTED),
+        body: body.into_bytes(),
+    })
 }
 
 /// What we were told elsewhere than in a webhook, in the form of one.

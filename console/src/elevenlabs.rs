@@ -1,0 +1,190 @@
+//! Calls with ElevenLabs' agents: `POST /api/calls` starts one or makes one known that was started elsewhere,
+//! `POST /elevenlabs/conversation/{id}/process` fetches one.
+
+use axum::{
+    Json,
+    body::Bytes,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use shared::{
+    db::{
+        self,
+        events::{Incoming, Recorded},
+    },
+    domain::{Call, EventId, NewEvent, NewJob, Phone, ProviderId, Step, Wake},
+    http::{ClientError, ErrorKind},
+    providers::elevenlabs::{self, Api, Order, StartedCall},
+    service::{App, problem::Problem},
+    tying,
+};
+
+const NAME: ProviderId = ProviderId::new("elevenlabs");
+/// Used where an order does not say which.
+const AGENT: &str = "ELEVENLABS_AGENT_ID";
+const NUMBER: &str = "ELEVENLABS_AGENT_PHONE_NUMBER_ID";
+
+/// What the routes work with.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    app: App,
+    api: Option<Api>,
+}
+
+/// With `to_number` alone a call is started; with an id it is one that was started elsewhere.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Asked {
+    to_number: Option<String>,
+    agent_id: Option<String>,
+    agent_phone_number_id: Option<String>,
+    chat_id: Option<String>,
+    #[serde(default)]
+    dynamic_variables: Map<String, Value>,
+    call_sid: Option<String>,
+    conversation_id: Option<String>,
+    /// Has the carrier record a call that was started elsewhere.
+    #[serde(default)]
+    record: bool,
+}
+
+impl Desk {
+    /// Settings that cannot be used were refused at the start.
+    pub(crate) fn new(app: &App) -> Self {
+        let api = Api::from_env(&app.env, &app.outside).ok().flatten();
+        Self { app: app.clone(), api }
+    }
+
+    fn api(&self) -> Result<&Api, Problem> {
+        let unset = || Problem::new(StatusCode::NOT_IMPLEMENTED, "ELEVENLABS_API_KEY is not set");
+        self.api.as_ref().filter(|_| self.app.providers.get(&NAME).is_some()).ok_or_else(unset)
+    }
+}
+
+/// `POST /api/calls`.
+pub(crate) async fn call(State(desk): State<Desk>, body: Bytes) -> Result<(StatusCode, Json<Value>), Problem> {
+    let asked: Asked = serde_json::from_slice(&body).map_err(|_| {
+        let expected = "expected {to_number, chat_id, …} or {call_sid or conversation_id, chat_id, …} as JSON";
+        Problem::new(StatusCode::BAD_REQUEST, expected)
+    })?;
+    let elsewhere = asked.call_sid.is_some() || asked.conversation_id.is_some();
+    let record = asked.record;
+    let (started, status) = if elsewhere {
+        (asked.registered()?, "registered")
+    } else {
+        (desk.api()?.call(&asked.order(&desk.app)?).await.map_err(unstarted)?, "started")
+    };
+    let event = elevenlabs::started(&started, desk.app.clock.now());
+    let event = event.ok_or_else(|| unusable("call_sid", "not an id"))?;
+    let (call, _) = known(&desk.app, event).await?;
+    if elsewhere && record {
+        due(&desk.app, NewJob::step(Step::Record, call.id, Wake::No)).await?;
+    }
+    let StartedCall { conversation_id, call_sid, chat_id, .. } = started;
+    let answer = json!({
+        "status": status, "call_id": call.id, "chat_id": chat_id, "conversation_id": conversation_id,
+        "call_sid": call_sid,
+    });
+    Ok((StatusCode::CREATED, Json(answer)))
+}
+
+/// `POST /elevenlabs/conversation/{id}/process`: as if its webhook came now.
+pub(crate) async fn process(State(desk): State<Desk>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+    let conversation = desk.api()?.conversation(&id).await.map_err(unanswered)?;
+    let unknown = || Problem::new(StatusCode::NOT_FOUND, "ElevenLabs does not know this conversation");
+    let conversation = conversation.ok_or_else(unknown)?;
+    let unfinished = || Problem::new(StatusCode::CONFLICT, "the conversation is not over, or is still being processed");
+    let event = elevenlabs::event_of(&conversation).ok_or_else(unfinished)?;
+    let (call, recorded) = known(&desk.app, event).await?;
+    let missing = db::recordings::find(&desk.app.db, call.id).await?.is_none();
+    if recorded == Recorded::Duplicate && missing && conversation["has_audio"] != false {
+        due(&desk.app, NewJob::step(Step::Fetch, call.id, Wake::Yes)).await?;
+    }
+    let status = if recorded == Recorded::New { "accepted" } else { "duplicate" };
+    Ok(Json(json!({"status": status, "call_id": call.id, "conversation_id": id})))
+}
+
+impl Asked {
+    fn phone(&self) -> Result<Option<Phone>, Problem> {
+        let read = |text: &String| Phone::parse(text).ok_or_else(|| unusable("to_number", "not a phone number"));
+        self.to_number.as_ref().map(read).transpose()
+    }
+
+    fn registered(self) -> Result<StartedCall, Problem> {
+        let called_number = self.phone()?;
+        let Self { call_sid, conversation_id, chat_id, agent_id, .. } = self;
+        Ok(StartedCall { conversation_id, call_sid, chat_id, called_number, agent_id })
+    }
+
+    fn order(self, app: &App) -> Result<Order, Problem> {
+        let to = self.phone()?.ok_or_else(|| unusable("to_number", "missing"))?;
+        let set = |name: &str| app.env.var(name).map(str::to_owned);
+        let reserved = |(name, value): (&String, &Value)| {
+            name.starts_with("system__") || !(value.is_string() || value.is_number() || value.is_boolean())
+        };
+        if self.dynamic_variables.iter().any(reserved) {
+            let detail = "values are texts, numbers and switches; names do not begin with system__";
+            return Err(unusable("dynamic_variables", detail));
+        }
+        let missing = |field: &'static str, name: &str| unusable(field, &format!("missing, and {name} is not set"));
+        Ok(Order {
+            agent_id: self.agent_id.or_else(|| set(AGENT)).ok_or_else(|| missing("agent_id", AGENT))?,
+            agent_phone_number_id: self
+                .agent_phone_number_id
+                .or_else(|| set(NUMBER))
+                .ok_or_else(|| missing("agent_phone_number_id", NUMBER))?,
+            to,
+            chat_id: self.chat_id.unwrap_or_else(|| EventId::new().to_string()),
+            variables: self.dynamic_variables,
+        })
+    }
+}
+
+/// Records an event and ties it to its call at once, so that the answer can name it. Its intake finds all done.
+async fn known(app: &App, new: NewEvent) -> Result<(Call, Recorded), Problem> {
+    let off = || Problem::new(StatusCode::NOT_IMPLEMENTED, "ElevenLabs is not set up");
+    let provider = app.providers.get(&NAME).ok_or_else(off)?;
+    let (id, now) = (EventId::new(), app.clock.now());
+    let (account, key) = (new.account.clone(), new.dedupe_key.clone());
+    let incoming = Incoming { id, event: new, traceparent: None };
+    let recorded = db::events::record(&app.db, &[incoming], now, now).await?.first().copied();
+    let recorded = recorded.unwrap_or(Recorded::Duplicate);
+    let event = db::events::find_by_dedupe_key(&app.db, &NAME, &account, &key).await?;
+    let event = event.ok_or(sqlx::Error::RowNotFound)?;
+    let facts = provider.facts(&event).map_err(|_| unusable("conversation_id", "not a conversation's"))?;
+    Ok((tying::tie(&app.db, provider, &event, &facts, now).await?, recorded))
+}
+
+async fn due(app: &App, job: NewJob) -> sqlx::Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    db::jobs::add(&mut tx, &[(job, None)], now, now).await?;
+    tx.commit().await
+}
+
+fn unusable(field: &str, detail: &str) -> Problem {
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).field(field)
+}
+
+/// An order must not be repeated lightly: what became of it is not always known.
+fn unstarted(error: ClientError) -> Problem {
+    match error.kind {
+        ErrorKind::Unreachable | ErrorKind::Broken => {
+            let detail = format!("{error}; whether the call was started is not known");
+            Problem::new(StatusCode::BAD_GATEWAY, detail)
+        }
+        _ => unanswered(error),
+    }
+}
+
+fn unanswered(error: ClientError) -> Problem {
+    match error.kind {
+        ErrorKind::Paused { after } | ErrorKind::RateLimited { after } => {
+            let seconds = u32::try_from(after.as_secs()).unwrap_or(u32::MAX).max(1);
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()).retry_after(seconds)
+        }
+        _ => Problem::new(StatusCode::BAD_GATEWAY, error.to_string()),
+    }
+}
