@@ -4,6 +4,7 @@
 mod callmind;
 mod calls;
 mod chat;
+mod elevenlabs;
 mod faults;
 mod ghl;
 mod recordings;
