@@ -27,7 +27,8 @@ fn main() -> ExitCode {
     let pools = if steps.is_empty() { Pool::all() } else { steps };
     service::run("worker", Env::from_process(), async |env, stop| {
         let app = App::open("worker", env, Role::Part).await?;
-        let worked = ops::during(&app, Needs::DatabaseAndBroker, stop.clone(), workers::run(app.clone(), pools, stop)).await;
+        let worked =
+            ops::during(&app, Needs::DatabaseAndBroker, stop.clone(), workers::run(app.clone(), pools, stop)).await;
         app.close().await;
         worked
     })

@@ -25,7 +25,8 @@ impl Worker {
     pub async fn run(self, env: Env, stop: CancellationToken) -> anyhow::Result<()> {
         let app = App::open("worker", env, Role::Part).await?;
         let pools = if self.steps.is_empty() { Pool::all() } else { self.steps };
-        let worked = ops::during(&app, Needs::DatabaseAndBroker, stop.clone(), workers::run(app.clone(), pools, stop)).await;
+        let worked =
+            ops::during(&app, Needs::DatabaseAndBroker, stop.clone(), workers::run(app.clone(), pools, stop)).await;
         app.close().await;
         worked
     }

@@ -1,5 +1,4 @@
 //! What orchestrators and monitors see.
-#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 use serde_json::json;
 use shared::testing::Shape;

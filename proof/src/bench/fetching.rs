@@ -16,6 +16,7 @@ use shared::{
 use crate::{load::Connection, peak, stage};
 
 const AT_ONCE: u64 = 8;
+const FIRST_CALL: u64 = 3_000_000_000;
 
 /// Prints the figures.
 pub async fn run(gigabytes: f64) -> anyhow::Result<()> {
@@ -37,7 +38,7 @@ pub async fn run(gigabytes: f64) -> anyhow::Result<()> {
     let target = stage::call_ended(address);
     let mut connection = Connection::open(&target).await?;
     for number in 0..AT_ONCE {
-        let id = 3_000_000_000 + number;
+        let id = FIRST_CALL + number;
         let url = sandbox.add_recording(id, RecordingFile::Generated { bytes: (gigabytes * 1e9) as u64 });
         let body = format!(
             r#"{{"call_id":{id},"call_status":"answered","external_number":{},"recording_url":"{url}"}}"#,
@@ -48,16 +49,9 @@ pub async fn run(gigabytes: f64) -> anyhow::Result<()> {
     let taken = Duration::from_secs(60);
     within(taken, "all are taken in", async || waiting(&app).await == AT_ONCE as i64).await;
     let (started, fetch) = (Instant::now(), start("fetch")?);
-    let provider = ProviderId::new("cloudtalk");
     within(Duration::from_secs(900), "all are stored", async || {
         tokio::time::sleep(Duration::from_millis(500)).await;
-        let mut stored = 0;
-        for number in 0..AT_ONCE {
-            let call = db::calls::find_by_key(&app.db, &provider, &(3_000_000_000 + number).to_string()).await;
-            let Ok(Some(call)) = call else { continue };
-            stored += usize::from(db::recordings::find(&app.db, call.id).await.is_ok_and(|found| found.is_some()));
-        }
-        stored == AT_ONCE as usize
+        stored(&app).await == AT_ONCE
     })
     .await;
     let seconds = started.elapsed().as_secs_f64();
@@ -78,4 +72,16 @@ pub async fn run(gigabytes: f64) -> anyhow::Result<()> {
 async fn waiting(app: &App) -> i64 {
     let stats = db::jobs::stats(&app.db, app.clock.now()).await.unwrap_or_default();
     stats.iter().find(|s| s.queue == Step::Fetch.as_str()).map_or(0, |s| s.waiting)
+}
+
+/// Recordings that are stored.
+async fn stored(app: &App) -> u64 {
+    let provider = ProviderId::new("cloudtalk");
+    let mut stored = 0;
+    for number in 0..AT_ONCE {
+        let call = db::calls::find_by_key(&app.db, &provider, &(FIRST_CALL + number).to_string()).await;
+        let Ok(Some(call)) = call else { continue };
+        stored += u64::from(db::recordings::find(&app.db, call.id).await.is_ok_and(|found| found.is_some()));
+    }
+    stored
 }

@@ -24,9 +24,9 @@ impl TryFrom<Row> for Call {
     type Error = sqlx::Error;
 
     fn try_from(row: Row) -> sqlx::Result<Self> {
-        let conclusion = row.conclusion.map(|text| {
-            serde_json::from_value::<Conclusion>(text.into()).map_err(|e| unreadable("conclusion", e))
-        });
+        let conclusion = row
+            .conclusion
+            .map(|text| serde_json::from_value::<Conclusion>(text.into()).map_err(|e| unreadable("conclusion", e)));
         Ok(Self {
             id: CallId(row.id),
             provider: ProviderId::from(row.provider),
@@ -44,7 +44,8 @@ impl TryFrom<Row> for Call {
 /// When the database is away.
 pub async fn find(db: &Db, id: CallId) -> sqlx::Result<Option<Call>> {
     // The second branch is only run when the first finds that the call was merged into another.
-    let sql = "select id, provider, account, facts, conclusion, created_at from calls where id = $1 and merged_into is null
+    let sql =
+        "select id, provider, account, facts, conclusion, created_at from calls where id = $1 and merged_into is null
         union all
         select o.id, o.provider, o.account, o.facts, o.conclusion, o.created_at
         from calls m join calls o on o.id = m.merged_into where m.id = $1";

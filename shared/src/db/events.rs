@@ -40,11 +40,8 @@ pub async fn record(
 ) -> sqlx::Result<Vec<Recorded>> {
     let mut tx = db.begin().await?;
     let new = insert(&mut tx, batch, now).await?;
-    let intake: Vec<_> = batch
-        .iter()
-        .filter(|i| new.contains(&i.id.0))
-        .map(|i| (NewJob::intake(i.id), i.traceparent.clone()))
-        .collect();
+    let intake: Vec<_> =
+        batch.iter().filter(|i| new.contains(&i.id.0)).map(|i| (NewJob::intake(i.id), i.traceparent.clone())).collect();
     jobs::add(&mut tx, &intake, now, publish_at).await?;
     tx.commit().await?;
     let outcome = |i: &Incoming| if new.contains(&i.id.0) { Recorded::New } else { Recorded::Duplicate };
@@ -126,8 +123,7 @@ const COLUMNS: &str = "select id, provider, account, kind, dedupe_key, body, rec
 /// When the database is away.
 pub async fn find(db: &Db, id: EventId) -> sqlx::Result<Option<Event>> {
     let sql = const_format(" where id = $1");
-    let row: Option<Row> =
-        on!(db, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id.0).fetch_optional(c).await)?;
+    let row: Option<Row> = on!(db, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(id.0).fetch_optional(c).await)?;
     Ok(row.map(Into::into))
 }
 
@@ -162,8 +158,7 @@ pub async fn of(db: &Db, call: CallId) -> sqlx::Result<Vec<Event>> {
 /// All events of a call.
 pub(super) async fn of_call(tx: &mut Tx, call: CallId) -> sqlx::Result<Vec<Event>> {
     let sql = const_format(" where call_id = $1");
-    let rows: Vec<Row> =
-        within!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(call.0).fetch_all(c).await)?;
+    let rows: Vec<Row> = within!(tx, c => sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(call.0).fetch_all(c).await)?;
     Ok(rows.into_iter().map(Into::into).collect())
 }
 

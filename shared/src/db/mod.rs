@@ -87,7 +87,9 @@ impl Db {
         if url.starts_with("sqlite:") {
             return Self::open_sqlite(url).await;
         }
-        let options = PgConnectOptions::from_str(url)?.statement_cache_capacity(STATEMENTS).application_name("tapedeck")
+        let options = PgConnectOptions::from_str(url)?
+            .statement_cache_capacity(STATEMENTS)
+            .application_name("tapedeck")
             // A plan made while a table was small is kept until it is analyzed; reading the whole table must not be in it.
             .options([("enable_seqscan", "off")]);
         let pool = PgPoolOptions::new()

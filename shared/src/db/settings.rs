@@ -16,7 +16,8 @@ pub async fn get(db: &Db, name: &str) -> sqlx::Result<Option<String>> {
 /// # Errors
 /// When the database is away.
 pub async fn put(db: &Db, name: &str, value: &str) -> sqlx::Result<()> {
-    let sql = "insert into settings (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value";
+    let sql =
+        "insert into settings (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value";
     on!(db, c => sqlx::query(sql).bind(name).bind(value).execute(c).await.map(drop))
 }
 

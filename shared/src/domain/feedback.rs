@@ -160,11 +160,8 @@ pub struct Usage {
 /// Whether `quote` occurs in `text` word for word; case, punctuation and white space do not count.
 pub fn quote_occurs(quote: &str, text: &str) -> bool {
     fn words(text: &str) -> Vec<String> {
-        let cleaned: String = text
-            .to_lowercase()
-            .chars()
-            .map(|c| if c.is_alphanumeric() || c == '\'' { c } else { ' ' })
-            .collect();
+        let cleaned: String =
+            text.to_lowercase().chars().map(|c| if c.is_alphanumeric() || c == '\'' { c } else { ' ' }).collect();
         cleaned.split_whitespace().map(str::to_owned).collect()
     }
     let (quote, text) = (words(quote), words(text));

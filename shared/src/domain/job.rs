@@ -147,9 +147,6 @@ mod tests {
         assert_eq!(sync("callmind"), sync("callmind"));
         assert_ne!(sync("callmind"), sync("gohighlevel"));
         assert_ne!(NewJob::step(Step::Fetch, call, Wake::No).id, NewJob::step(Step::Analyze, call, Wake::No).id);
-        assert_ne!(
-            NewJob::step(Step::Fetch, call, Wake::No).id,
-            NewJob::step(Step::Fetch, CallId::new(), Wake::No).id
-        );
+        assert_ne!(NewJob::step(Step::Fetch, call, Wake::No).id, NewJob::step(Step::Fetch, CallId::new(), Wake::No).id);
     }
 }

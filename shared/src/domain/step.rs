@@ -64,7 +64,10 @@ impl FromStr for Step {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         let known = || Self::ALL.map(Self::as_str).join(", ");
-        Self::ALL.into_iter().find(|s| s.as_str() == text).ok_or_else(|| format!("no step {text:?}; known: {}", known()))
+        Self::ALL
+            .into_iter()
+            .find(|s| s.as_str() == text)
+            .ok_or_else(|| format!("no step {text:?}; known: {}", known()))
     }
 }
 

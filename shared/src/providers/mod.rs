@@ -4,9 +4,9 @@
 //! settings are absent; 2. its line in [`Providers::from_env`]; 3. fixtures in `fixtures/` and tests of
 //! its own, as long as there is no suite that runs over the registry.
 
+mod api;
 pub mod cloudtalk;
 pub mod elevenlabs;
-mod api;
 mod request;
 mod sieve;
 pub mod twilio;

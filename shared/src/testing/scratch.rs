@@ -49,7 +49,8 @@ impl Scratch {
 
     async fn in_production(mut self) -> Self {
         let process = Env::from_process().expect("a readable environment");
-        let server = |name| process.var(name).unwrap_or_else(|| panic!("{name} is not set: run `make test`")).to_owned();
+        let server =
+            |name| process.var(name).unwrap_or_else(|| panic!("{name} is not set: run `make test`")).to_owned();
         let (server_url, amqp_url) = (server("TEST_DATABASE_URL"), server("TEST_AMQP_URL"));
         let name = format!("tapedeck_{}", Uuid::now_v7().simple());
         execute(&server_url, &format!("create database {name}")).await.expect("a database for this test");

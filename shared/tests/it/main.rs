@@ -13,5 +13,5 @@ mod outside;
 mod queue;
 mod recordings;
 mod server;
-mod twilio;
 mod service;
+mod twilio;

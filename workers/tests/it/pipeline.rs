@@ -95,7 +95,6 @@ impl Running {
             concluded && shared::db::jobs::unfinished(&self.app.db).await.unwrap() == 0
         })
         .await;
-
     }
 
     pub(crate) async fn stop(self) {
@@ -169,11 +168,7 @@ async fn a_call_reaches_the_crm_however_its_recording_is_announced(at: Running) 
     let mut late = at.call("support", CallMode::ApiFallback);
     late.not_ready_times = 1;
     let mut ids = Vec::new();
-    for call in [
-        at.call("sales", CallMode::EndedThenRecording),
-        late,
-        at.call("appointment", CallMode::EndedWithUrl),
-    ] {
+    for call in [at.call("sales", CallMode::EndedThenRecording), late, at.call("appointment", CallMode::EndedWithUrl)] {
         ids.push(at.place(call).await.call_id);
     }
     for id in ids {

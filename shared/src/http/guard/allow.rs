@@ -70,9 +70,8 @@ impl Allowlist {
         let host = url.host_str()?;
         let port = url.port_or_known_default()?;
         let standard = url.scheme() == "https" && port == 443;
-        let inside = |domain: &str| {
-            host.strip_suffix(domain).is_some_and(|before| before.is_empty() || before.ends_with('.'))
-        };
+        let inside =
+            |domain: &str| host.strip_suffix(domain).is_some_and(|before| before.is_empty() || before.ends_with('.'));
         let verdict = |entry: &Entry| match entry {
             Entry::Host(name) => (name == host && standard).then_some(Allowed::Public),
             Entry::Domain(domain) => (inside(domain) && standard).then_some(Allowed::Public),
@@ -139,7 +138,9 @@ mod tests {
         for url in ["https://vendor.test/a", "https://media.vendor.test/a", "https://a.b.VENDOR.test/"] {
             assert_eq!(judge(&list, url), Some(Allowed::Public), "{url}");
         }
-        for url in ["https://evilvendor.test/", "https://vendor.test.evil.test/", "http://vendor.test/", "https://a.test/"] {
+        for url in
+            ["https://evilvendor.test/", "https://vendor.test.evil.test/", "http://vendor.test/", "https://a.test/"]
+        {
             assert_eq!(judge(&list, url), None, "{url}");
         }
     }

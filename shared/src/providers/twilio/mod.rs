@@ -98,7 +98,9 @@ impl Twilio {
         let ended = |one: &&Value| matches!(one["status"].as_str(), Some("completed" | "absent" | "failed"));
         let event = |one: &Value| self.event(payload::as_callback(one, payload::RECORDING), None);
         let read = all.iter().filter(ended).filter_map(|one| {
-            event(one).inspect_err(|error| tracing::warn!(provider = NAME, %error, "a listed recording is left out")).ok()
+            event(one)
+                .inspect_err(|error| tracing::warn!(provider = NAME, %error, "a listed recording is left out"))
+                .ok()
         });
         read.collect()
     }
@@ -141,7 +143,9 @@ impl Provider for Twilio {
     }
 
     async fn lookup(&self, call: &Call) -> Result<Vec<NewEvent>, StepError> {
-        let Some(sid) = call.facts.key("call_sid").filter(|sid| self.api.is_id("CA", sid)) else { return Ok(Vec::new()) };
+        let Some(sid) = call.facts.key("call_sid").filter(|sid| self.api.is_id("CA", sid)) else {
+            return Ok(Vec::new());
+        };
         let found = match self.api.call(sid).await {
             Ok(found) => found,
             Err(error) if error.is(404) => return Ok(Vec::new()),
@@ -198,7 +202,9 @@ fn public_address(env: &Env) -> Result<Option<String>, EnvError> {
 fn polling(env: &Env) -> Result<Polling, EnvError> {
     let minutes = env.parsed(POLL_INTERVAL, 3.0_f64)?;
     // Seconds are for tests.
-    let interval = Duration::try_from_secs_f64(minutes * 60.0).ok().filter(|wait| (Duration::from_millis(100)..Duration::from_secs(86_400)).contains(wait));
+    let interval = Duration::try_from_secs_f64(minutes * 60.0)
+        .ok()
+        .filter(|wait| (Duration::from_millis(100)..Duration::from_secs(86_400)).contains(wait));
     let why = "expected minutes, up to a day".to_owned();
     let interval = interval.ok_or_else(|| EnvError::Invalid { name: POLL_INTERVAL.to_owned(), why })?;
     Ok(if env.flag(POLLING, false)? { Polling::Every(interval) } else { Polling::Off })
