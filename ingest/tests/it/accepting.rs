@@ -77,9 +77,11 @@ async fn hundreds_at_once_are_all_written_and_each_gets_its_own_answer() {
     }
     let queue = QueueName::new("intake");
     eventually("every intake is announced to the broker", async || {
-        edge.app.queue.depth(&queue).await.is_ok_and(|depth| depth == 400)
+        edge.count("select count(*) from jobs where publish_at is not null").await == 0
     })
     .await;
+    // Wake-ups that wait at the same moment share a message, at most 64.
+    assert!((400 / 64..=400).contains(&edge.app.queue.depth(&queue).await.unwrap()));
 }
 
 #[tokio::test]

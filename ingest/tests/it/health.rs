@@ -7,6 +7,7 @@ use crate::edge::{ENDED, Edge};
 
 #[tokio::test]
 async fn it_is_alive_ready_and_counts_what_it_does() {
+    shared::telemetry::metrics::install();
     let edge = Edge::start(Shape::Embedded).await;
     assert_eq!(edge.get("/livez").await.status(), 200);
     assert_eq!(edge.get("/readyz").await.status(), 200);
