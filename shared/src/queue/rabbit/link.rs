@@ -49,8 +49,18 @@ impl Link {
     ) -> Self {
         let (state, link) = watch::channel(State::Connecting);
         tasks.spawn(async move {
-            let keep_up = keep_up(&address, role, &name, &state, &stop);
-            if stop.run_until_cancelled(keep_up).await.is_none() {
+            let mut keep_up = std::pin::pin!(keep_up(&address, role, &name, &state, &stop));
+            if stop.run_until_cancelled(&mut keep_up).await.is_none() {
+                // The thread of a connection under way outlives its dropped future, and panics once the runtime is gone.
+                let mut link = state.subscribe();
+                let tried = link.wait_for(|state| !matches!(state, State::Connecting));
+                let _ = timeout(CLOSE_WITHIN, async {
+                    tokio::select! {
+                        () = &mut keep_up => {}
+                        _ = tried => {}
+                    }
+                })
+                .await;
                 close(state.send_replace(State::Down("closed".to_owned()))).await;
             }
         });
