@@ -46,11 +46,13 @@ pub mod transcripts;
 use std::{str::FromStr, time::Duration};
 
 use sqlx::{
-    PgPool, Postgres, Sqlite, SqlitePool, Transaction,
+    PgPool, Postgres, QueryBuilder, Sqlite, SqlitePool, Transaction,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+
+use crate::domain::JobId;
 
 pub use sqlx::Error;
 
@@ -213,4 +215,27 @@ fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
         rows = rest;
         Some(piece)
     })
+}
+
+/// A list of ids as a condition: one text whatever its length where the database has arrays.
+trait PushIds {
+    /// Appends ` = any(…)` or ` in (…)`.
+    fn push_ids(&mut self, ids: &[JobId]) -> &mut Self;
+}
+
+impl PushIds for QueryBuilder<Postgres> {
+    fn push_ids(&mut self, ids: &[JobId]) -> &mut Self {
+        self.push(" = any(").push_bind(ids.iter().map(|id| id.0).collect::<Vec<_>>()).push(")")
+    }
+}
+
+impl PushIds for QueryBuilder<Sqlite> {
+    fn push_ids(&mut self, ids: &[JobId]) -> &mut Self {
+        self.push(" in (");
+        let mut list = self.separated(", ");
+        for id in ids {
+            list.push_bind(id.0);
+        }
+        self.push(")")
+    }
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
-use super::super::{Db, unreadable};
+use super::super::{Db, PushIds, unreadable};
 use crate::domain::{CallId, EventId, Job, JobId, SinkId, Step};
 
 /// A message may come from a process whose clock runs a little ahead of ours.
@@ -65,12 +65,8 @@ pub async fn claim(
         let mut query = QueryBuilder::new("update jobs set state = 'running', owner = ");
         query.push_bind(owner).push(", lease_until = ").push_bind(lease_until).push(", started_at = ").push_bind(now);
         query.push(", attempt = attempt + 1, claims = claims + 1, publish_at = null where id in (select id from jobs where ");
-        query.push(CLAIMABLE).push_bind(now + CLOCK_SKEW).push(" else false end and id in (");
-        let mut list = query.separated(", ");
-        for id in ids {
-            list.push_bind(id.0);
-        }
-        query.push(")").push(db.lock_in_order()).push(
+        query.push(CLAIMABLE).push_bind(now + CLOCK_SKEW).push(" else false end and id").push_ids(ids);
+        query.push(db.lock_in_order()).push(
             ") returning id, step, call_id, event_id, sink, attempt, claims, snoozes, created_at, traceparent",
         );
         query.build_query_as().fetch_all(c).await
@@ -91,12 +87,8 @@ pub async fn renew(
 ) -> sqlx::Result<Vec<(JobId, i32)>> {
     let rows: Vec<(Uuid, i32)> = on!(db, c => {
         let mut query = QueryBuilder::new("update jobs set lease_until = ");
-        query.push_bind(lease_until).push(" where state = 'running' and owner = ").push_bind(owner).push(" and id in (");
-        let mut list = query.separated(", ");
-        for id in running {
-            list.push_bind(id.0);
-        }
-        query.push(if running.is_empty() { "null) returning id, claims" } else { ") returning id, claims" });
+        query.push_bind(lease_until).push(" where state = 'running' and owner = ").push_bind(owner).push(" and id");
+        query.push_ids(running).push(" returning id, claims");
         query.build_query_as().fetch_all(c).await
     })?;
     Ok(rows.into_iter().map(|(id, claims)| (JobId(id), claims)).collect())

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{AssertSqlSafe, QueryBuilder};
 use uuid::Uuid;
 
-use super::super::{Db, Tx};
+use super::super::{Db, PushIds, Tx};
 use crate::domain::{JobId, QueueName};
 
 /// A job that is to be published now.
@@ -76,12 +76,7 @@ async fn publish_at(tx: &mut Tx, ids: &[JobId], at: Option<DateTime<Utc>>) -> sq
     }
     within!(tx, c => {
         let mut query = QueryBuilder::new("update jobs set publish_at = ");
-        query.push_bind(at).push(" where id in (");
-        let mut list = query.separated(", ");
-        for id in ids {
-            list.push_bind(id.0);
-        }
-        query.push(")");
+        query.push_bind(at).push(" where id").push_ids(ids);
         query.build().execute(c).await.map(drop)
     })
 }
@@ -96,12 +91,8 @@ pub async fn note_published(db: &Db, ids: &[JobId]) -> sqlx::Result<()> {
     on!(db, c => {
         // As in [`super::claim`]: not to be answered from the index of what is to be published.
         let mut query = QueryBuilder::new("update jobs set publish_at = null where id in (select id from jobs
-            where case when publish_at is null then false else publish_at > due_at end and id in (");
-        let mut list = query.separated(", ");
-        for id in ids {
-            list.push_bind(id.0);
-        }
-        query.push(")").push(db.skip_locked()).push(")");
+            where case when publish_at is null then false else publish_at > due_at end and id");
+        query.push_ids(ids).push(db.skip_locked()).push(")");
         query.build().execute(c).await.map(drop)
     })
 }
