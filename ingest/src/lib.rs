@@ -15,16 +15,30 @@ mod sifted;
 mod webhook;
 
 use axum::{Router, routing::get};
-use shared::service::{
-    App, listen,
-    ops::{self, Needs},
-    problem,
+use shared::{
+    env::Env,
+    service::{
+        App, Role, listen,
+        ops::{self, Needs},
+        problem,
+    },
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::{body::Room, recorder::Recorder, sifted::Sifter, webhook::Door};
+
+/// An ingest process: the same as `ingest` and as `tapedeck ingest`. Takes webhooks until stopped.
+///
+/// # Errors
+/// When a setting is missing or cannot be used, or a port is taken.
+pub async fn process(env: Env, stop: CancellationToken) -> anyhow::Result<()> {
+    let app = App::open("ingest", env, Role::Part).await?;
+    let served = ops::during(&app, Needs::Database, stop.clone(), run(app.clone(), stop)).await;
+    app.close().await;
+    served
+}
 
 /// Listens on `PORT` and serves until `stop` is cancelled.
 ///

@@ -3,33 +3,18 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use shared::{
-    env::Env,
-    service::{
-        self, App, Role,
-        ops::{self, Needs},
-    },
-};
-use workers::pipeline::Pool;
+use shared::{env::Env, service};
+use workers::process::Worker;
 
 /// Works on the steps' queues until stopped, then drains. Settings come from the environment.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// Steps to work on: intake, lookup, record, fetch, transcribe, analyze, sync, poll, or one sink's part such as
-    /// sync.gohighlevel; all by default
-    #[arg(long, value_delimiter = ',', value_name = "STEP,…")]
-    steps: Vec<Pool>,
+    #[command(flatten)]
+    worker: Worker,
 }
 
 fn main() -> ExitCode {
-    let Arguments { steps } = Arguments::parse();
-    let pools = if steps.is_empty() { Pool::all() } else { steps };
-    service::run("worker", Env::from_process(), async |env, stop| {
-        let app = App::open("worker", env, Role::Part).await?;
-        let worked =
-            ops::during(&app, Needs::DatabaseAndBroker, stop.clone(), workers::run(app.clone(), pools, stop)).await;
-        app.close().await;
-        worked
-    })
+    let Arguments { worker } = Arguments::parse();
+    service::run("worker", Env::from_process(), async |env, stop| worker.run(env, stop).await)
 }

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use shared::{env::Env, service};
+use workers::process::Worker;
 
 /// Takes call webhooks, keeps every recording, and brings transcript and feedback to the CRM.
 #[derive(Parser)]
@@ -42,7 +43,7 @@ enum Command {
     /// Take webhooks (on PORT, 3000) and serve the lasting links to recordings
     Ingest,
     /// Work on the steps' queues
-    Worker(serve::Worker),
+    Worker(Worker),
     /// Serve the API for operators (on CONSOLE_PORT, 3080)
     Console,
     /// Look at calls
@@ -75,7 +76,7 @@ impl Cli {
                 service::run("tapedeck", typed("error"), async |env, stop| demo.run(&env, stop).await)
             }
             Command::Up => service::run("tapedeck", env(), serve::up),
-            Command::Ingest => service::run("ingest", env(), serve::ingest),
+            Command::Ingest => service::run("ingest", env(), ingest::process),
             Command::Worker(worker) => service::run("worker", env(), async |env, stop| worker.run(env, stop).await),
             Command::Console => service::run("console", env(), serve::console),
             Command::Calls(calls) => service::run("tapedeck", quietly(), async |env, _| calls.run(env).await),
