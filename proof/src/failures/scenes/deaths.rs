@@ -7,7 +7,7 @@ use proof::{INGEST, Installation, POOLS, until};
 use sandbox::{Fault, FaultKind, State, Vendor};
 use sqlx::{Connection, PgConnection};
 
-use super::{at_work, running};
+use super::running;
 use crate::{calls, scenario::Story};
 
 /// Calls per kill.
@@ -96,7 +96,9 @@ pub async fn sigterm(at: &Installation) -> anyhow::Result<Story> {
     at.sandbox.fault(Fault::new(Vendor::Callmind, FaultKind::ReplyLate { ms: HANG }).times(4));
     at.sandbox.fault(Fault::new(Vendor::Cloudtalk, FaultKind::Hang { ms: 2_000 }).times(4));
     let mut calls = calls::mixed(at, 16).await?;
-    at_work(at, 8).await?;
+    for stuck in ["transcribe", "sync.gohighlevel", "sync.callmind"] {
+        in_the_middle(at, stuck).await?;
+    }
     let began = tokio::time::Instant::now();
     at.terminate_workers(DRAINED).await?;
     let took = began.elapsed();
