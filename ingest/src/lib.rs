@@ -5,7 +5,7 @@
 //! - [`recorder`]: writes what waits at the same moment in one commit.
 //! - [`recording`]: the lasting link to a call's audio, with [`range`] requests.
 //!
-//! A new provider brings its own routes; nothing is added here.
+//! A new source brings its own routes; nothing is added here.
 
 mod body;
 mod range;
@@ -53,8 +53,8 @@ pub async fn run(app: App, stop: CancellationToken) -> anyhow::Result<()> {
 /// Serves on a listener until `stop` is cancelled, then answers what is under way.
 pub async fn serve(app: App, listener: TcpListener, stop: CancellationToken) {
     if let Ok(address) = listener.local_addr() {
-        let providers: Vec<_> = app.providers.iter().map(|p| p.id().to_string()).collect();
-        tracing::info!(%address, providers = providers.join(","), "taking webhooks");
+        let sources: Vec<_> = app.sources.iter().map(|source| source.id().to_string()).collect();
+        tracing::info!(%address, sources = sources.join(","), "taking webhooks");
     }
     listen::serve(listener, router(&app, stop.clone()), stop).await;
 }
@@ -65,9 +65,9 @@ pub fn router(app: &App, stop: CancellationToken) -> Router {
     let sifter = Sifter::new(app, room.clone());
     let door = Door { clock: app.clock.clone(), recorder: Recorder::start(app), room, sifter };
     let mut router = Router::new();
-    for provider in app.providers.iter() {
-        for route in provider.webhooks() {
-            router = router.route(route.path, webhook::endpoint(provider.clone(), *route, door.clone()));
+    for source in app.sources.iter() {
+        for route in source.webhooks() {
+            router = router.route(route.path, webhook::endpoint(source.clone(), *route, door.clone()));
         }
     }
     router

@@ -107,7 +107,7 @@ impl Writer {
         };
         for (incoming, written) in incoming.into_iter().zip(&written) {
             if *written == Ok(Recorded::New) {
-                let job = NewJob::intake(incoming.id);
+                let job = NewJob::first(incoming.id, &incoming.event.kind);
                 let queue = job.queue();
                 self.publisher.publish(job.id, queue, incoming.traceparent);
             }

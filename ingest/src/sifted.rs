@@ -1,5 +1,5 @@
-//! Webhooks that may hold a whole recording. A [`Sieve`] of the provider takes the body apart while it comes in: the
-//! recording goes to disk, the rest to memory, and neither counts before the provider has vouched for all of it.
+//! Webhooks that may hold a whole recording. A [`Sieve`] of the source takes the body apart while it comes in: the
+//! recording goes to disk, the rest to memory, and neither counts before the source has vouched for all of it.
 //!
 //! A recording that cannot be kept (no audio, no room, a store that is away) does not hold up its event: the provider has it
 //! too, and is asked for it later.
@@ -10,9 +10,9 @@ use axum::{body::Body, http::HeaderMap};
 use shared::{
     clock::Clock,
     domain::{NewEvent, Recording},
-    providers::Sieve,
     recordings::{self, SharedRecordings, Spool, Spooled},
     service::{App, problem::Problem},
+    sources::Sieve,
 };
 use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 

@@ -1,4 +1,4 @@
-//! One webhook, from its raw bytes to its answer. Nothing is read before the provider has vouched for it.
+//! One webhook, from its raw bytes to its answer. Nothing is read before the source has vouched for it.
 
 use std::{sync::Arc, time::Instant};
 
@@ -15,8 +15,8 @@ use shared::{
     clock::Clock,
     db::events::Recorded,
     domain::EventKind,
-    providers::{Provider, Sieve, Unusable, WebhookRequest, WebhookRoute},
     service::problem::Problem,
+    sources::{Sieve, Source, Unusable, WebhookRequest, WebhookRoute},
     telemetry,
 };
 use tracing::{Instrument, Span, field::Empty};
@@ -40,7 +40,7 @@ pub(crate) struct Door {
 }
 
 struct Endpoint {
-    provider: Arc<dyn Provider>,
+    source: Arc<dyn Source>,
     route: WebhookRoute,
     door: Door,
 }
@@ -61,15 +61,15 @@ struct Answer {
 }
 
 /// The handler of one route.
-pub(crate) fn endpoint(provider: Arc<dyn Provider>, route: WebhookRoute, door: Door) -> MethodRouter {
-    let endpoint = Arc::new(Endpoint { provider, route, door });
+pub(crate) fn endpoint(source: Arc<dyn Source>, route: WebhookRoute, door: Door) -> MethodRouter {
+    let endpoint = Arc::new(Endpoint { source, route, door });
     post(move |request: Request| async move { endpoint.handle(request).await })
 }
 
 impl Endpoint {
     async fn handle(&self, request: Request) -> Response {
         let began = Instant::now();
-        let provider = self.provider.id().to_string();
+        let provider = self.source.id().to_string();
         let span = tracing::info_span!("webhook", provider, route = self.route.hint, kind = Empty, trace_id = Empty);
         let Answer { answer, kind, response } = self.receive(request).instrument(span).await;
         metrics::histogram!("tapedeck_webhook_duration_seconds", "provider" => provider.clone())
@@ -81,10 +81,13 @@ impl Endpoint {
 
     /// Reads the body; one that may hold a recording is taken apart meanwhile.
     async fn read(&self, request: Request) -> Result<Read, Answer> {
-        let unread = |problem| refused("unread", "unread", problem);
+        let unread = |problem: Problem| {
+            let full = problem.status() == StatusCode::SERVICE_UNAVAILABLE;
+            refused("unread", "unread", if full { problem.with_status(self.source.busy()) } else { problem })
+        };
         let (head, body) = request.into_parts();
         let (began, max) = (self.door.clock.now(), self.route.max_bytes);
-        let Some(sieve) = self.provider.sieve(&self.route, &head.headers, began) else {
+        let Some(sieve) = self.source.sieve(&self.route, &head.headers, began) else {
             let received = self.door.room.read(&head.headers, body, max).await.map_err(unread)?;
             return Ok(Read { head, received, received_at: self.door.clock.now(), sifted: None });
         };
@@ -104,10 +107,10 @@ impl Endpoint {
         let request = WebhookRequest { target, headers: &head.headers, body: &received.bytes, received_at };
         let (verified, audio) = match sifted {
             Some((sieve, audio)) => (sieve.verify(&request), audio),
-            None => (self.provider.verify(&request), None),
+            None => (self.source.verify(&request), None),
         };
         let Ok(verified) = verified else { return unverified() };
-        let mut event = match self.provider.receive(&self.route, verified) {
+        let mut event = match self.source.receive(&self.route, verified) {
             Ok(event) => event,
             Err(unusable) => return refused("unusable", "unread", problem(unusable)),
         };
@@ -116,7 +119,7 @@ impl Endpoint {
         if let Some(audio) = audio.filter(|_| event.kind == EventKind::RecordingAvailable)
             && let Some(recording) = self.door.sifter.keep(&event, audio).await
         {
-            event = self.provider.with_recording(event, &recording);
+            event = self.source.with_recording(event, &recording);
         }
         match self.door.recorder.record(event, traceparent, received.into_room()).await {
             Ok((id, Recorded::New)) => {
@@ -127,7 +130,16 @@ impl Endpoint {
                 tracing::info!("event known already");
                 accepted(kind, json!({"status": "duplicate"}), "duplicate")
             }
-            Err(error) => refused(unrecorded(error), kind, error.into()),
+            Err(error) => refused(unrecorded(error), kind, self.unrecorded(error)),
+        }
+    }
+
+    fn unrecorded(&self, error: RecordError) -> Problem {
+        match error {
+            RecordError::Unstorable => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
+            RecordError::Full | RecordError::Away => {
+                Problem::new(self.source.busy(), error.to_string()).retry_after(RETRY_AFTER)
+            }
         }
     }
 }
@@ -162,17 +174,6 @@ fn problem(unusable: Unusable) -> Problem {
     }
 }
 
-impl From<RecordError> for Problem {
-    fn from(error: RecordError) -> Self {
-        match error {
-            RecordError::Unstorable => Self::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
-            RecordError::Full | RecordError::Away => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()).retry_after(RETRY_AFTER)
-            }
-        }
-    }
-}
-
 fn unrecorded(error: RecordError) -> &'static str {
     match error {
         RecordError::Unstorable => "unstorable",
@@ -181,12 +182,18 @@ fn unrecorded(error: RecordError) -> &'static str {
     }
 }
 
-/// Kinds that a provider makes up are one label: nobody outside decides how many series there are.
+/// Kinds that a source makes up are one label: nobody outside decides how many series there are.
 fn label(kind: &EventKind) -> &'static str {
     match kind {
         EventKind::CallStarted => "call-started",
         EventKind::CallEnded => "call-ended",
         EventKind::RecordingAvailable => "recording-available",
+        EventKind::NewContact => "new-contact",
+        EventKind::ContactUpdated => "contact-updated",
+        EventKind::NewTag => "new-tag",
+        EventKind::NewNote => "new-note",
+        EventKind::PipelineStageChanged => "pipeline-stage-changed",
+        EventKind::OpportunityStatusChanged => "opportunity-status-changed",
         EventKind::Other(_) => "other",
     }
 }

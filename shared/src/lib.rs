@@ -2,7 +2,7 @@
 //!
 //! - [`domain`]: the words of the system and its pure rules; no I/O.
 //! - [`db`], [`queue`], [`recordings`]: the seams with two backends each (production, embedded).
-//! - [`providers`]: where calls come from. [`sinks`]: where results go.
+//! - [`sources`]: who sends webhooks. [`providers`]: where calls come from. [`sinks`]: where results go.
 //! - [`speech`], [`model`]: OpenAI-compatible servers. [`http`]: the one HTTP client and its verdicts.
 //! - [`budgets`]: rate limits and circuit state that all workers share.
 //! - [`dispatcher`], [`publisher`], [`replay`]: how rows become messages. [`batch`]: many callers, one statement.
@@ -29,6 +29,7 @@ pub mod recordings;
 pub mod replay;
 pub mod service;
 pub mod sinks;
+pub mod sources;
 pub mod speech;
 pub mod telemetry;
 #[cfg(any(test, feature = "testing"))]

@@ -15,7 +15,7 @@ use crate::pipeline::Pool;
 /// Which queues a worker process takes from.
 #[derive(Args)]
 pub struct Worker {
-    /// Steps to work on: intake, lookup, record, fetch, transcribe, analyze, sync, poll, or one sink's part such as
+    /// Steps to work on: intake, lookup, record, fetch, transcribe, analyze, sync, mirror, poll, or one sink's part such as
     /// sync.gohighlevel; all by default
     #[arg(long, value_delimiter = ',', value_name = "STEP,…")]
     steps: Vec<Pool>,

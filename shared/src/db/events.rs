@@ -10,7 +10,7 @@ use crate::domain::{CallId, Event, EventId, EventKind, NewEvent, NewJob, Provide
 /// What became of an event that was to be recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
-    /// It is new, and its intake is due.
+    /// It is new, and its first step is due.
     New,
     /// It was recorded before.
     Duplicate,
@@ -27,7 +27,7 @@ pub struct Incoming {
     pub traceparent: Option<String>,
 }
 
-/// Records events and makes their intake due, in one transaction for all of them. `publish_at` is when the dispatcher takes
+/// Records events and makes their first step due, in one transaction for all of them. `publish_at` is when the dispatcher takes
 /// over publishing, should the caller not manage to.
 ///
 /// # Errors
@@ -40,9 +40,9 @@ pub async fn record(
 ) -> sqlx::Result<Vec<Recorded>> {
     let mut tx = db.begin().await?;
     let new = insert(&mut tx, batch, now).await?;
-    let intake: Vec<_> =
-        batch.iter().filter(|i| new.contains(&i.id.0)).map(|i| (NewJob::intake(i.id), i.traceparent.clone())).collect();
-    jobs::add(&mut tx, &intake, now, publish_at).await?;
+    let first = |i: &Incoming| (NewJob::first(i.id, &i.event.kind), i.traceparent.clone());
+    let due: Vec<_> = batch.iter().filter(|i| new.contains(&i.id.0)).map(first).collect();
+    jobs::add(&mut tx, &due, now, publish_at).await?;
     tx.commit().await?;
     let outcome = |i: &Incoming| if new.contains(&i.id.0) { Recorded::New } else { Recorded::Duplicate };
     Ok(batch.iter().map(outcome).collect())

@@ -254,9 +254,9 @@ impl CallFacts {
 
 fn rank(kind: &EventKind) -> u8 {
     match kind {
-        EventKind::Other(_) => 0,
         EventKind::CallStarted => 1,
         EventKind::RecordingAvailable => 2,
         EventKind::CallEnded => 3,
+        _ => 0,
     }
 }

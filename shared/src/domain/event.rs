@@ -2,9 +2,9 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{EventId, ProviderId};
+use super::{EventId, ProviderId, Step};
 
-/// What a provider said with a webhook. Unknown kinds are kept too.
+/// What a source said with a webhook. Unknown kinds are kept too.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EventKind {
     /// The call began.
@@ -13,6 +13,18 @@ pub enum EventKind {
     CallEnded,
     /// The recording can be fetched.
     RecordingAvailable,
+    /// A contact is new.
+    NewContact,
+    /// A contact was changed.
+    ContactUpdated,
+    /// A contact has another set of tags.
+    NewTag,
+    /// A note was written on a contact.
+    NewNote,
+    /// A deal of a contact is in another stage of its pipeline.
+    PipelineStageChanged,
+    /// A deal of a contact is won, lost, abandoned or open again.
+    OpportunityStatusChanged,
     /// Authentic, but nothing that we act on.
     Other(String),
 }
@@ -24,6 +36,12 @@ impl EventKind {
             Self::CallStarted => "call-started",
             Self::CallEnded => "call-ended",
             Self::RecordingAvailable => "recording-available",
+            Self::NewContact => "new-contact",
+            Self::ContactUpdated => "contact-updated",
+            Self::NewTag => "new-tag",
+            Self::NewNote => "new-note",
+            Self::PipelineStageChanged => "pipeline-stage-changed",
+            Self::OpportunityStatusChanged => "opportunity-status-changed",
             Self::Other(name) => name,
         }
     }
@@ -34,12 +52,31 @@ impl EventKind {
             "call-started" => Self::CallStarted,
             "call-ended" => Self::CallEnded,
             "recording-available" => Self::RecordingAvailable,
+            "new-contact" => Self::NewContact,
+            "contact-updated" => Self::ContactUpdated,
+            "new-tag" => Self::NewTag,
+            "new-note" => Self::NewNote,
+            "pipeline-stage-changed" => Self::PipelineStageChanged,
+            "opportunity-status-changed" => Self::OpportunityStatusChanged,
             other => Self::Other(other.to_owned()),
+        }
+    }
+
+    /// The step that is due first for such an event: intake of what is about a call, mirror of what is about a contact.
+    pub const fn first_step(&self) -> Step {
+        match self {
+            Self::CallStarted | Self::CallEnded | Self::RecordingAvailable | Self::Other(_) => Step::Intake,
+            Self::NewContact
+            | Self::ContactUpdated
+            | Self::NewTag
+            | Self::NewNote
+            | Self::PipelineStageChanged
+            | Self::OpportunityStatusChanged => Step::Mirror,
         }
     }
 }
 
-/// A webhook that passed its provider's check and is about to be recorded.
+/// A webhook that passed its source's check and is about to be recorded.
 #[derive(Debug, Clone)]
 pub struct NewEvent {
     /// Who sent it.

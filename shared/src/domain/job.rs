@@ -1,10 +1,10 @@
-//! A job: one step for one call (and sink), or intake of one event. The row is the truth, a message only wakes it up.
+//! A job: one step for one call (and sink), or the first step of one event. The row is the truth, a message only wakes it up.
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use uuid::{Builder, Uuid};
 
-use super::{CallId, EventId, JobId, ProviderId, QueueName, SinkId, Step};
+use super::{CallId, EventId, EventKind, JobId, ProviderId, QueueName, SinkId, Step};
 
 /// Where a job stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,9 +51,9 @@ pub struct NewJob {
     pub id: JobId,
     /// Which step.
     pub step: Step,
-    /// For every step but intake and poll.
+    /// For every step but intake, mirror and poll.
     pub call_id: Option<CallId>,
-    /// For intake.
+    /// For intake and mirror.
     pub event_id: Option<EventId>,
     /// For sync; for poll the provider, as it is what the queue's name ends with.
     pub sink: Option<SinkId>,
@@ -62,10 +62,15 @@ pub struct NewJob {
 }
 
 impl NewJob {
-    /// Intake of an event.
+    /// The first step of an event of this kind.
+    pub fn first(event: EventId, kind: &EventKind) -> Self {
+        let (id, step) = (JobId(event.0), kind.first_step());
+        Self { id, step, call_id: None, event_id: Some(event), sink: None, wake: Wake::No }
+    }
+
+    /// Intake of an event about a call.
     pub fn intake(event: EventId) -> Self {
-        let id = JobId(event.0);
-        Self { id, step: Step::Intake, call_id: None, event_id: Some(event), sink: None, wake: Wake::No }
+        Self::first(event, &EventKind::CallEnded)
     }
 
     /// A step for a call.
@@ -111,9 +116,9 @@ pub struct Job {
     pub id: JobId,
     /// Which step.
     pub step: Step,
-    /// For every step but intake and poll.
+    /// For every step but intake, mirror and poll.
     pub call_id: Option<CallId>,
-    /// For intake.
+    /// For intake and mirror.
     pub event_id: Option<EventId>,
     /// For sync; for poll the provider.
     pub sink: Option<SinkId>,

@@ -22,13 +22,15 @@ pub enum Step {
     Analyze,
     /// Brings what is known of a call to one sink.
     Sync,
+    /// Carries a change of a contact to the other side.
+    Mirror,
     /// Asks a provider's API from time to time what no webhook brought.
     Poll,
 }
 
 impl Step {
     /// All steps in the order of the flow.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Intake,
         Self::Lookup,
         Self::Record,
@@ -36,6 +38,7 @@ impl Step {
         Self::Transcribe,
         Self::Analyze,
         Self::Sync,
+        Self::Mirror,
         Self::Poll,
     ];
 
@@ -49,6 +52,7 @@ impl Step {
             Self::Transcribe => "transcribe",
             Self::Analyze => "analyze",
             Self::Sync => "sync",
+            Self::Mirror => "mirror",
             Self::Poll => "poll",
         }
     }
@@ -104,7 +108,7 @@ macro_rules! name {
 }
 
 name!(
-    /// Where calls come from: `cloudtalk`, `twilio`, …
+    /// Where webhooks and calls come from: `cloudtalk`, `twilio`, …
     ProviderId
 );
 name!(

@@ -1,81 +1,31 @@
 //! Where calls come from.
 //!
-//! To add a provider: 1. a file here with a type that implements [`Provider`] and a `from_env` that returns `None` when its
-//! settings are absent; 2. its line in [`Providers::from_env`]; 3. fixtures in `fixtures/` and tests of
+//! To add a provider: 1. a file here with a type that implements [`Source`] (its webhooks) and [`Provider`], and a `from_env`
+//! that returns `None` when its settings are absent; 2. its line in [`Providers::from_env`]; 3. fixtures in `fixtures/` and tests of
 //! its own, as long as there is no suite that runs over the registry.
 
 mod api;
 pub mod cloudtalk;
 pub mod elevenlabs;
-mod request;
-mod sieve;
 pub mod twilio;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use axum::http::HeaderMap;
-
 use chrono::{DateTime, Utc};
 
 pub use api::{Live, Page, Polling};
-pub use request::{Refused, Unusable, Verified, WebhookRequest};
-pub use sieve::Sieve;
 
 use crate::{
-    domain::{Call, CallFacts, Event, NewEvent, ProviderId, Recording, StepError, Transcript},
+    domain::{Call, CallFacts, Event, NewEvent, ProviderId, StepError, Transcript},
     env::Env,
     http::{Download, Outside},
+    sources::{Source, Unusable},
 };
-
-/// A webhook route of a provider.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WebhookRoute {
-    /// Path on the public listener.
-    pub path: &'static str,
-    /// What the path says the event is; the content decides.
-    pub hint: &'static str,
-    /// Largest body in bytes that is accepted; counted while it is read.
-    pub max_bytes: usize,
-}
 
 /// A telephony system that announces calls and keeps recordings.
 #[async_trait]
-pub trait Provider: Send + Sync {
-    /// Its name: path segment, metric label, column.
-    fn id(&self) -> ProviderId;
-
-    /// Its webhook routes.
-    fn webhooks(&self) -> &'static [WebhookRoute];
-
-    /// Checks that the request comes from the provider, over the raw bytes, in constant time. Nothing is parsed before.
-    ///
-    /// # Errors
-    /// [`Refused`], which is answered with 401 and tells the sender nothing more.
-    fn verify<'r>(&self, request: &'r WebhookRequest<'r>) -> Result<Verified<'r>, Refused>;
-
-    /// Reads a verified request. Authentic but unknown events are kept as [`crate::domain::EventKind::Other`].
-    ///
-    /// # Errors
-    /// [`Unusable`]: answered with 400 or 422 and the field's name.
-    fn receive(&self, route: &WebhookRoute, request: Verified<'_>) -> Result<NewEvent, Unusable>;
-
-    /// For a route whose bodies may hold a whole recording: takes one apart while it comes in, in place of
-    /// [`Provider::verify`]. `None`: bodies are small, and read whole.
-    fn sieve(
-        &self,
-        _route: &WebhookRoute,
-        _headers: &HeaderMap,
-        _received_at: DateTime<Utc>,
-    ) -> Option<Result<Box<dyn Sieve>, Refused>> {
-        None
-    }
-
-    /// The event with what is known of the recording that came with it, which is stored by now ([`CallFacts::received`]).
-    fn with_recording(&self, event: NewEvent, _recording: &Recording) -> NewEvent {
-        event
-    }
-
+pub trait Provider: Source {
     /// What a recorded event says of its call. Depends on nothing but the event. Facts without any key and without a phone
     /// number cannot be tied to a call.
     ///

@@ -26,6 +26,7 @@ use crate::{
     queue::SharedQueue,
     recordings::{self, SharedRecordings},
     sinks::Sinks,
+    sources::Sources,
 };
 
 /// What a process is to the others that work on the same calls.
@@ -54,6 +55,8 @@ pub struct App {
     pub recordings: SharedRecordings,
     /// What clients of outside systems are made of.
     pub outside: Outside,
+    /// Who sends webhooks.
+    pub sources: Sources,
     /// Where calls come from.
     pub providers: Providers,
     /// Where results go.
@@ -74,11 +77,12 @@ impl App {
         let (db, owner) = backends::database(&env, role, &clock).await?;
         let outside = Outside::new(Budgets::new(db.clone(), clock.clone()), clock.clone())?;
         let providers = Providers::from_env(&env, &outside)?;
+        let sources = Sources::new(&providers);
         let sinks = Sinks::from_env(&env, &outside)?;
         let links = links(&env, &db).await?;
         let recordings = recordings::from_env(&env).await?;
         let queue = backends::queue(name, &env)?;
-        Ok(Self { env, clock, db, queue, recordings, outside, providers, sinks, links, _owner: owner })
+        Ok(Self { env, clock, db, queue, recordings, outside, sources, providers, sinks, links, _owner: owner })
     }
 
     /// Ends connections, giving back what was not settled.

@@ -30,6 +30,12 @@ impl Problem {
         Self { status, detail: detail.into(), field: None, hint: None }
     }
 
+    /// With another status.
+    pub fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
     /// Names the field that is at fault.
     pub fn field(mut self, field: impl Into<String>) -> Self {
         self.field = Some(field.into());

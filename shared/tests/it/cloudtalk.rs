@@ -15,7 +15,8 @@ use shared::{
     domain::{Call, CallFacts, CallId, ProviderId, Reason, Verdict},
     env::Env,
     http::Outside,
-    providers::{Provider, RecordingError, WebhookRequest, cloudtalk::CloudTalk},
+    providers::{Provider, RecordingError, cloudtalk::CloudTalk},
+    sources::{Source, WebhookRequest},
 };
 
 use crate::server::Server;

@@ -7,6 +7,7 @@ pub mod analyze;
 pub mod fetch;
 pub mod intake;
 pub mod lookup;
+pub mod mirror;
 pub mod poll;
 pub mod record;
 pub mod sync;

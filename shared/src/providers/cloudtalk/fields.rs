@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, header::CONTENT_TYPE};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::{Map, Value};
 
-use crate::{domain::Phone, providers::Unusable};
+use crate::{domain::Phone, sources::Unusable};
 
 /// Objects that merely wrap the fields.
 const WRAPPERS: [&str; 3] = ["call", "data", "cdr"];

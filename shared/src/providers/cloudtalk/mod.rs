@@ -14,11 +14,12 @@ mod verify;
 use async_trait::async_trait;
 
 use self::{fields::Fields, recording::Opening, verify::Check};
-use super::{Provider, RecordingError, Refused, Unusable, Verified, WebhookRequest, WebhookRoute};
+use super::{Provider, RecordingError};
 use crate::{
     domain::{Call, CallFacts, Event, EventKind, NewEvent, ProviderId},
     env::Env,
     http::{Download, Outside},
+    sources::{Refused, Source, Unusable, Verified, WebhookRequest, WebhookRoute},
 };
 
 const NAME: &str = "cloudtalk";
@@ -69,8 +70,7 @@ impl CloudTalk {
     }
 }
 
-#[async_trait]
-impl Provider for CloudTalk {
+impl Source for CloudTalk {
     fn id(&self) -> ProviderId {
         ProviderId::new(NAME)
     }
@@ -99,7 +99,10 @@ impl Provider for CloudTalk {
         let body = request.body().to_vec();
         Ok(NewEvent { provider: self.id(), account: self.account.clone(), kind, dedupe_key, body })
     }
+}
 
+#[async_trait]
+impl Provider for CloudTalk {
     fn facts(&self, event: &Event) -> Result<CallFacts, Unusable> {
         Ok(payload::facts(&Fields::parse(&event.body)?, &event.kind))
     }

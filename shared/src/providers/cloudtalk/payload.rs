@@ -117,12 +117,12 @@ fn status(fields: &Fields) -> Option<CallStatus> {
 fn concluded(fields: &Fields, kind: &EventKind, duration: Option<f64>, recorded: Option<bool>) -> Option<CallStatus> {
     match kind {
         EventKind::CallStarted => Some(CallStatus::InProgress),
-        EventKind::Other(_) => None,
         EventKind::CallEnded | EventKind::RecordingAvailable => {
             let silent = duration == Some(0.0) && recorded != Some(true);
             let otherwise = if silent { CallStatus::Missed } else { CallStatus::Completed };
             Some(status(fields).filter(|status| *status != CallStatus::InProgress).unwrap_or(otherwise))
         }
+        _ => None,
     }
 }
 

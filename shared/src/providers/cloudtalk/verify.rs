@@ -1,26 +1,15 @@
 //! CloudTalk signs nothing (facts: telephony §1.1); a workflow can only send a fixed header, a URL or a body field. So
 //! there is one shared secret, accepted wherever the workflow puts it.
 
-use axum::http::header::AUTHORIZATION;
-use base64::{Engine, prelude::BASE64_STANDARD};
-use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
-
 use super::{SECRET, VERIFY};
 use crate::{
     env::{Env, EnvError},
-    providers::WebhookRequest,
+    sources::{SharedSecret, WebhookRequest},
 };
-
-const HEADER: &str = "x-webhook-secret";
-const QUERY: [&str; 2] = ["token", "secret"];
-const BODY: [&str; 4] = ["secret", "lhc_key", "webhook_secret", "token"];
 
 /// How webhooks are checked.
 pub(super) enum Check {
-    Secret(SecretString),
+    Secret(SharedSecret),
     /// Switched off by `CLOUDTALK_WEBHOOK_VERIFY=off`.
     Off,
 }
@@ -34,57 +23,14 @@ impl Check {
             );
             return Ok(Self::Off);
         }
-        env.secret(SECRET).map(Self::Secret).ok_or_else(|| EnvError::Missing(SECRET.to_owned()))
+        let secret = env.secret(SECRET).ok_or_else(|| EnvError::Missing(SECRET.to_owned()))?;
+        Ok(Self::Secret(SharedSecret::new(secret)))
     }
 
-    /// Whether the request shows the secret, and nothing else in the places where it belongs.
     pub(super) fn passes(&self, request: &WebhookRequest<'_>) -> bool {
-        let Self::Secret(secret) = self else { return true };
-        let right = |shown: &Option<String>| shown.as_deref().is_some_and(|shown| same(secret, shown));
-        let outside: Vec<_> = in_headers(request).chain(in_query(request)).collect();
-        // The body of a request that already showed a wrong secret is not read.
-        if !outside.iter().all(right) {
-            return false;
+        match self {
+            Self::Secret(secret) => secret.passes(request),
+            Self::Off => true,
         }
-        let inside = in_body(request.body);
-        let shown = outside.len() + inside.len();
-        shown > 0 && inside.iter().all(right)
     }
-}
-
-/// Compares digests: neither content nor length can be told from the time it takes.
-fn same(secret: &SecretString, shown: &str) -> bool {
-    Sha256::digest(secret.expose_secret()).ct_eq(&Sha256::digest(shown)).into()
-}
-
-/// `Authorization: Bearer <s>`, `Basic <base64 of any:s>` or bare, and `X-Webhook-Secret`; `None` is what cannot be read.
-fn in_headers<'r>(request: &'r WebhookRequest<'_>) -> impl Iterator<Item = Option<String>> + use<'r> {
-    let authorization = request.headers.get_all(AUTHORIZATION).iter().map(|value| credentials(value.to_str().ok()?));
-    let own = request.headers.get_all(HEADER).iter().map(|value| Some(value.to_str().ok()?.trim().to_owned()));
-    authorization.chain(own)
-}
-
-fn credentials(value: &str) -> Option<String> {
-    let (scheme, rest) = value.trim().split_once(' ').unwrap_or(("bearer", value.trim()));
-    let rest = rest.trim();
-    match scheme.to_ascii_lowercase().as_str() {
-        "bearer" => Some(rest.to_owned()),
-        "basic" => {
-            let pair = String::from_utf8(BASE64_STANDARD.decode(rest).ok()?).ok()?;
-            pair.split_once(':').map(|(_, password)| password.to_owned())
-        }
-        _ => None,
-    }
-}
-
-fn in_query<'r>(request: &'r WebhookRequest<'_>) -> impl Iterator<Item = Option<String>> + use<'r> {
-    let query = request.target.split_once('?').map_or("", |(_, query)| query);
-    let pairs = url::form_urlencoded::parse(query.as_bytes());
-    pairs.filter(|(name, _)| QUERY.contains(&name.as_ref())).map(|(_, value)| Some(value.into_owned()))
-}
-
-fn in_body(body: &[u8]) -> Vec<Option<String>> {
-    let top: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
-    let shown = |name: &&str| top.get(*name).map(|value| value.as_str().map(str::to_owned));
-    BODY.iter().filter_map(shown).collect()
 }

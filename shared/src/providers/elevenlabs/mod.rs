@@ -25,14 +25,13 @@ use self::{
     payload::Post,
     signature::{Check, Checking},
 };
-use super::{
-    Page, Polling, Provider, RecordingError, Refused, Sieve, Unusable, Verified, WebhookRequest, WebhookRoute,
-};
+use super::{Page, Polling, Provider, RecordingError};
 use crate::{
     clock::Clock,
     domain::{Call, CallFacts, Event, EventKind, NewEvent, ProviderId, Recording, StepError, Transcript},
     env::{Env, EnvError},
     http::{Download, Outside},
+    sources::{Refused, Sieve, Source, Unusable, Verified, WebhookRequest, WebhookRoute},
 };
 
 const NAME: &str = "elevenlabs";
@@ -81,8 +80,7 @@ impl ElevenLabs {
     }
 }
 
-#[async_trait]
-impl Provider for ElevenLabs {
+impl Source for ElevenLabs {
     fn id(&self) -> ProviderId {
         ProviderId::new(NAME)
     }
@@ -130,7 +128,10 @@ impl Provider for ElevenLabs {
             _ => event,
         }
     }
+}
 
+#[async_trait]
+impl Provider for ElevenLabs {
     fn facts(&self, event: &Event) -> Result<CallFacts, Unusable> {
         Post::parse(&event.body)?.facts()
     }

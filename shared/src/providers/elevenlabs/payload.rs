@@ -9,7 +9,7 @@ use crate::{
         Agent, CallFacts, CallKey, CallStatus, Contact, Direction, EventKind, Phone, Recording, Speaker, Transcript,
         Turn,
     },
-    providers::Unusable,
+    sources::Unusable,
 };
 
 /// The conversation with its transcript and analysis; the same as the API's, under `data`.

@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq;
 use super::{NAME, SECRET, VERIFY};
 use crate::{
     env::{Env, EnvError},
-    providers::Refused,
+    sources::Refused,
 };
 
 const HEADER: &str = "elevenlabs-signature";

@@ -20,11 +20,12 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use self::{api::Api, payload::Params, verify::Check};
-use super::{Live, Page, Polling, Provider, RecordingError, Refused, Unusable, Verified, WebhookRequest, WebhookRoute};
+use super::{Live, Page, Polling, Provider, RecordingError};
 use crate::{
     domain::{Call, CallFacts, Event, EventKind, NewEvent, ProviderId, StepError},
     env::{Env, EnvError},
     http::{ClientError, Download, Outside, guard::Guard},
+    sources::{Refused, Source, Unusable, Verified, WebhookRequest, WebhookRoute},
 };
 
 const NAME: &str = "twilio";
@@ -106,8 +107,7 @@ impl Twilio {
     }
 }
 
-#[async_trait]
-impl Provider for Twilio {
+impl Source for Twilio {
     fn id(&self) -> ProviderId {
         ProviderId::new(NAME)
     }
@@ -128,7 +128,10 @@ impl Provider for Twilio {
         let token = request.headers().get(TOKEN_HEADER).and_then(|token| token.to_str().ok());
         self.event(request.body().to_vec(), token.filter(|token| payload::is_id(token)))
     }
+}
 
+#[async_trait]
+impl Provider for Twilio {
     fn facts(&self, event: &Event) -> Result<CallFacts, Unusable> {
         Ok(payload::facts(&Params::parse(&event.body)?))
     }

@@ -9,7 +9,7 @@ use url::form_urlencoded;
 
 use crate::{
     domain::{CallFacts, CallKey, CallStatus, Direction, EventKind, Phone},
-    providers::Unusable,
+    sources::Unusable,
 };
 
 /// Names of a recording in the API and in its callback.

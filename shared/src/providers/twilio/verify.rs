@@ -14,7 +14,7 @@ use url::{Url, form_urlencoded};
 use super::{CALLBACK_FRAGMENT, VERIFY};
 use crate::{
     env::{Env, EnvError},
-    providers::WebhookRequest,
+    sources::WebhookRequest,
 };
 
 const HEADER: &str = "x-twilio-signature";

@@ -1,4 +1,4 @@
-//! A webhook request before and after its provider has checked it. The two are different types, so that nothing
+//! A webhook request before and after its source has checked it. The two are different types, so that nothing
 //! unverified can be parsed.
 
 use axum::http::HeaderMap;
@@ -17,12 +17,12 @@ pub struct WebhookRequest<'r> {
     pub received_at: DateTime<Utc>,
 }
 
-/// A request that its provider has checked.
+/// A request that its source has checked.
 pub struct Verified<'r>(&'r WebhookRequest<'r>);
 
 impl<'r> Verified<'r> {
     /// Says that the request was checked, or that checking was switched off by an explicit setting.
-    pub(in crate::providers) fn vouch(request: &'r WebhookRequest<'r>) -> Self {
+    pub(crate) fn vouch(request: &'r WebhookRequest<'r>) -> Self {
         Self(request)
     }
 
@@ -47,7 +47,7 @@ impl<'r> Verified<'r> {
     }
 }
 
-/// The request is not from the provider. Says nothing more: the answer goes to whoever sent it.
+/// The request is not from the source. Says nothing more: the answer goes to whoever sent it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the signature or secret does not match")]
 pub struct Refused;
@@ -64,7 +64,7 @@ pub enum Unusable {
     /// Understood, but a field is missing or impossible: 422.
     #[error("field {field}: {detail}")]
     Field {
-        /// The field's name as the provider's documents spell it.
+        /// The field's name as the source's documents spell it.
         field: String,
         /// What is wrong with it; never its value.
         detail: String,

@@ -14,7 +14,7 @@ pub trait Sieve: Send {
     /// Whether what went to `audio` is all of a recording, from its first byte to its last.
     fn is_whole(&self) -> bool;
 
-    /// Checks, when all of the body was taken, that it comes from the provider. The request's body is the `rest`.
+    /// Checks, when all of the body was taken, that it comes from the source. The request's body is the `rest`.
     ///
     /// # Errors
     /// [`Refused`].

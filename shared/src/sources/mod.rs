@@ -1,0 +1,92 @@
+//! Who sends webhooks: every provider, and systems that no call comes from.
+//!
+//! A provider is a source by implementing [`Source`] beside [`Provider`](crate::providers::Provider); it is listed with the
+//! providers.
+
+mod request;
+mod secret;
+mod sieve;
+
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, StatusCode};
+use chrono::{DateTime, Utc};
+
+pub use request::{Refused, Unusable, Verified, WebhookRequest};
+pub use secret::SharedSecret;
+pub use sieve::Sieve;
+
+use crate::{
+    domain::{NewEvent, ProviderId, Recording},
+    providers::Providers,
+};
+
+/// A webhook route of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WebhookRoute {
+    /// Path on the public listener.
+    pub path: &'static str,
+    /// What the path says the event is; the content decides.
+    pub hint: &'static str,
+    /// Largest body in bytes that is accepted; counted while it is read.
+    pub max_bytes: usize,
+}
+
+/// A system that sends webhooks.
+pub trait Source: Send + Sync {
+    /// Its name: path segment, metric label, column.
+    fn id(&self) -> ProviderId;
+
+    /// Its webhook routes.
+    fn webhooks(&self) -> &'static [WebhookRoute];
+
+    /// Checks that the request comes from the source, over the raw bytes, in constant time. Nothing is parsed before.
+    ///
+    /// # Errors
+    /// [`Refused`], which is answered with 401 and tells the sender nothing more.
+    fn verify<'r>(&self, request: &'r WebhookRequest<'r>) -> Result<Verified<'r>, Refused>;
+
+    /// Reads a verified request. Authentic but unknown events are kept as [`crate::domain::EventKind::Other`].
+    ///
+    /// # Errors
+    /// [`Unusable`]: answered with 400 or 422 and the field's name.
+    fn receive(&self, route: &WebhookRoute, request: Verified<'_>) -> Result<NewEvent, Unusable>;
+
+    /// What it is answered, with `Retry-After`, while its events cannot be recorded: what makes it come again.
+    fn busy(&self) -> StatusCode {
+        StatusCode::SERVICE_UNAVAILABLE
+    }
+
+    /// For a route whose bodies may hold a whole recording: takes one apart while it comes in, in place of
+    /// [`Source::verify`]. `None`: bodies are small, and read whole.
+    fn sieve(
+        &self,
+        _route: &WebhookRoute,
+        _headers: &HeaderMap,
+        _received_at: DateTime<Utc>,
+    ) -> Option<Result<Box<dyn Sieve>, Refused>> {
+        None
+    }
+
+    /// The event with what is known of the recording that came with it, which is stored by now
+    /// ([`crate::domain::CallFacts::received`]).
+    fn with_recording(&self, event: NewEvent, _recording: &Recording) -> NewEvent {
+        event
+    }
+}
+
+/// The configured sources.
+#[derive(Clone, Default)]
+pub struct Sources(Vec<Arc<dyn Source>>);
+
+impl Sources {
+    /// These providers.
+    pub fn new(providers: &Providers) -> Self {
+        Self(providers.iter().cloned().map(|provider| provider as _).collect())
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Source>> {
+        self.0.iter()
+    }
+}
