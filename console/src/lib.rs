@@ -1,12 +1,13 @@
 //! What people and programs may ask: the calls with all that is known of them, what failed, and to try it again.
 //!
-//! - [`calls`], [`dead`], [`recordings`], [`elevenlabs`]: one file per resource. [`view`]: the JSON form of everything, also for the command line.
+//! - [`calls`], [`costs`], [`dead`], [`recordings`], [`elevenlabs`]: one file per resource. [`view`]: the JSON form of everything, also for the command line.
 //! - [`access`]: who may ask.
 //!
 //! To add a question: its query in `shared/src/db/console`, its form in [`view`], its route in [`router`].
 
 mod access;
 mod calls;
+mod costs;
 mod dead;
 mod elevenlabs;
 mod recordings;
@@ -58,6 +59,7 @@ pub fn router(app: App, access: Access, stop: CancellationToken) -> Router {
         .route("/calls/{id}", get(calls::show))
         .route("/calls/{id}/replay", post(dead::replay_call))
         .route("/api/chats/poll-recordings", post(recordings::poll))
+        .route("/costs", get(costs::list))
         .route("/dead", get(dead::list))
         .route("/dead/replay", post(dead::replay))
         .with_state(app)

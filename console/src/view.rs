@@ -9,6 +9,7 @@ use shared::{
     db::{
         console::{self, CallLine, DeadGroup, DeadJob, EventLine, JobLine},
         reports,
+        spending::{self, Sum},
     },
     domain::{
         Agent, Call, CallId, CallKey, CallStatus, Conclusion, Contact, Direction, Feedback, Phone, ProviderId,
@@ -111,8 +112,10 @@ pub struct CallDetail {
     recording: Option<Value>,
     transcript: Option<Transcript>,
     feedback: Option<Feedback>,
-    /// US dollars, where all prices are known.
+    /// US dollars that were paid for it, where all prices are known.
     cost: Option<f64>,
+    /// What was paid, by day, step and model.
+    costs: Vec<Value>,
     events: Vec<Value>,
     jobs: Vec<Value>,
     deliveries: Vec<Value>,
@@ -128,7 +131,7 @@ impl CallDetail {
         let events = console::events(&app.db, call.id).await?;
         let jobs = console::jobs(&app.db, call.id).await?;
         let deliveries = console::deliveries(&app.db, call.id).await?;
-        let cost = report.cost();
+        let sums = spending::of(&app.db, call.id).await?;
         let Report { call, recording, transcript, feedback, .. } = report;
         let recording = match recording {
             Some(recording) => Some(recording_view(app, &call, recording).await),
@@ -140,7 +143,8 @@ impl CallDetail {
             recording,
             transcript,
             feedback,
-            cost,
+            cost: sums.iter().map(Sum::dollars).sum(),
+            costs: sums.iter().map(crate::costs::view).collect(),
             events: events.into_iter().map(event_view).collect(),
             jobs: jobs.into_iter().map(job_view).collect(),
             deliveries: deliveries.into_iter().map(delivery).collect(),

@@ -11,6 +11,7 @@ use shared::{
     domain::Speaker,
     env::Env,
     http::Outside,
+    ledger::Purse,
     speech::{Heard, Speech},
 };
 
@@ -21,7 +22,10 @@ async fn main() -> anyhow::Result<()> {
     let outside = Outside::new(Budgets::unlimited(), Clock::system())?;
     let speech = Speech::from_env(&Env::from_process()?, &outside)?;
     let speech = speech.context("set OPENAI_API_KEY or TRANSCRIBE_BASE_URL")?;
-    let transcript = match speech.transcribe(&file, &std::env::temp_dir(), [Speaker::Caller, Speaker::Agent]).await? {
+    let transcript = match speech
+        .transcribe(&file, &std::env::temp_dir(), [Speaker::Caller, Speaker::Agent], &Purse::unlisted())
+        .await?
+    {
         Heard::Words(transcript) => transcript,
         nothing => bail!("{nothing:?}"),
     };

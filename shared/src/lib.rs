@@ -4,7 +4,7 @@
 //! - [`db`], [`queue`], [`recordings`]: the seams with two backends each (production, embedded).
 //! - [`sources`]: who sends webhooks. [`providers`]: where calls come from. [`sinks`]: where results go.
 //! - [`speech`], [`model`]: OpenAI-compatible servers. [`http`]: the one HTTP client and its verdicts.
-//! - [`budgets`]: rate limits and circuit state that all workers share.
+//! - [`budgets`]: rate limits and circuit state that all workers share. [`ledger`]: what was paid, and the cap on it.
 //! - [`dispatcher`], [`publisher`], [`replay`]: how rows become messages. [`batch`]: many callers, one statement.
 //! - [`tying`]: from an event to its call.
 //! - [`env`], [`clock`], [`service`], [`telemetry`]: what is passed in from outside, and the start of every process.
@@ -20,6 +20,7 @@ pub mod dispatcher;
 pub mod domain;
 pub mod env;
 pub mod http;
+pub mod ledger;
 pub mod links;
 pub mod model;
 pub mod providers;

@@ -7,7 +7,10 @@ use anyhow::{Context, bail};
 use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use shared::{
-    db::{self, console},
+    db::{
+        self, console,
+        spending::{self, Sum},
+    },
     domain::{Call, Phone, ProviderId, Report},
     env::Env,
     service::{App, Role},
@@ -136,7 +139,8 @@ impl Show {
         }
         let report = db::reports::load(&app.db, call.id, None).await?.context("the call is gone")?;
         let jobs = console::jobs(&app.db, call.id).await?;
-        known(&call, &report, app.links.link(&call));
+        let cost = spending::of(&app.db, call.id).await?.iter().map(Sum::dollars).sum();
+        known(&call, &report, app.links.link(&call), cost);
         println!();
         let rows: Vec<_> = jobs.iter().map(job_row).collect();
         table::print(["STEP", "STATE", "TRIES", "SINCE", "WHY"], &rows);
@@ -144,7 +148,7 @@ impl Show {
     }
 }
 
-fn known(call: &Call, report: &Report, link: Option<String>) {
+fn known(call: &Call, report: &Report, link: Option<String>, cost: Option<f64>) {
     let facts = &call.facts;
     let line = |name: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -165,7 +169,7 @@ fn known(call: &Call, report: &Report, link: Option<String>) {
     line("link", link.filter(|_| report.recording.is_some()));
     line("transcript", report.transcript.as_ref().map(|t| format!("{} turns, {} words", t.turns.len(), t.words())));
     line("summary", report.feedback.as_ref().map(|f| f.judged.summary.clone()));
-    line("cost", report.cost().map(|usd| format!("{usd:.4} USD")));
+    line("cost", cost.map(|usd| format!("{usd:.4} USD")));
     line("stands", Some(call.conclusion.map_or("at work", |c| c.as_str()).to_owned()));
 }
 

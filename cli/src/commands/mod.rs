@@ -2,6 +2,7 @@
 //! [`Cli::run`].
 
 mod calls;
+mod costs;
 mod dead;
 mod demo;
 mod doctor;
@@ -48,6 +49,8 @@ enum Command {
     Console,
     /// Look at calls
     Calls(calls::Calls),
+    /// Show what speech and models cost
+    Costs(costs::Costs),
     /// Look at what failed for good, and replay it
     Dead(dead::Dead),
     /// Print what is set and try it
@@ -80,6 +83,7 @@ impl Cli {
             Command::Worker(worker) => service::run("worker", env(), async |env, stop| worker.run(env, stop).await),
             Command::Console => service::run("console", env(), serve::console),
             Command::Calls(calls) => service::run("tapedeck", quietly(), async |env, _| calls.run(env).await),
+            Command::Costs(costs) => service::run("tapedeck", quietly(), async |env, _| costs.run(env).await),
             Command::Dead(dead) => service::run("tapedeck", quietly(), async |env, _| dead.run(env).await),
             Command::Doctor => service::run("tapedeck", quietly(), async |env, _| doctor::run(env).await),
             Command::Migrate => service::run("tapedeck", env(), serve::migrate),

@@ -41,6 +41,7 @@ pub mod recordings;
 pub mod reports;
 pub mod settings;
 pub mod settle;
+pub mod spending;
 pub mod transcripts;
 
 use std::{str::FromStr, time::Duration};

@@ -14,6 +14,7 @@ use reqwest::{RequestBuilder, Response};
 use crate::{
     budgets::{Budgets, Limit},
     clock::Clock,
+    ledger::Ledger,
     recordings::ByteStream,
 };
 
@@ -26,6 +27,8 @@ pub struct Outside {
     pub patient: reqwest::Client,
     /// Shared limits and circuits.
     pub budgets: Budgets,
+    /// What paid requests cost.
+    pub ledger: Ledger,
     /// The time.
     pub clock: Clock,
 }
@@ -39,7 +42,12 @@ impl Outside {
     pub fn new(budgets: Budgets, clock: Clock) -> anyhow::Result<Self> {
         let http = http_client(Duration::from_secs(60))?;
         let patient = http_client(Duration::from_secs(20 * 60))?;
-        Ok(Self { http, patient, budgets, clock })
+        Ok(Self { http, patient, budgets, ledger: Ledger::none(), clock })
+    }
+
+    /// The same, with what is paid written down here.
+    pub fn with_ledger(self, ledger: Ledger) -> Self {
+        Self { ledger, ..self }
     }
 
     /// A client for one vendor. `limit` is the vendor's own, shared by every process with the same database.

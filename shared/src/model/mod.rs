@@ -17,12 +17,13 @@ use serde_json::{Value, json};
 
 use self::{settings::Settings, wire::Completion};
 use crate::{
-    domain::{Judged, StepError, Transcript, Usage},
+    domain::{Judged, Purchase, StepError, Transcript, Usage},
     env::{Env, EnvError},
     http::{
         ClientError, Outside, Vendor,
         openai::{self, client_error, error_codes},
     },
+    ledger::Purse,
 };
 
 /// What the model said of a call, checked, and what it took.
@@ -56,6 +57,9 @@ impl Model {
     pub fn from_env(env: &Env, outside: &Outside) -> Result<Option<Self>, EnvError> {
         let Some(settings) = Settings::from_env(env)? else { return Ok(None) };
         let vendor = outside.vendor("model", None);
+        if outside.ledger.is_capped() && !settings.is_priced() {
+            return Err(settings.unpriced());
+        }
         if let Some(day) = price::shutdown(&settings.model) {
             let days_left = (day - outside.clock.now().date_naive()).num_days();
             tracing::warn!(model = settings.model, %day, days_left, "OpenAI switches this model off; set FEEDBACK_MODEL");
@@ -74,7 +78,7 @@ impl Model {
     /// # Errors
     /// Snooze when the server limits us or has no credit left; retry when it is broken, or twice gave no JSON; fail
     /// when it refuses (the key, the request, the content) or the transcript is over the limit: it is never cut.
-    pub async fn judge(&self, transcript: &Transcript) -> Result<Judgement, StepError> {
+    pub async fn judge(&self, transcript: &Transcript, purse: &Purse) -> Result<Judgement, StepError> {
         let text = prompt::transcript(transcript);
         let (length, limit) = (text.chars().count(), self.settings.max_chars);
         if length > limit {
@@ -83,17 +87,17 @@ impl Model {
         }
         let mut messages = prompt::messages(&text);
         let mut usage = Usage::default();
-        let first = self.ask(&messages, &mut usage).await?;
+        let first = self.ask(&messages, &mut usage, purse).await?;
         let (judged, quotes_removed) = match reply::read(&first, transcript) {
             Ok(read) => read,
             Err(unusable) => {
                 let Some(complaint) = unusable.complaint() else { return Err(unusable.into()) };
                 let said = (unusable != reply::Unusable::CutOff).then(|| first.text()).filter(|text| !text.is_empty());
                 messages.extend(prompt::repair(said.as_deref(), &complaint));
-                reply::read(&self.ask(&messages, &mut usage).await?, transcript)?
+                reply::read(&self.ask(&messages, &mut usage, purse).await?, transcript)?
             }
         };
-        usage.cost = price::cost(&self.settings.model, &usage);
+        usage.cost = self.settings.cost(&usage);
         Ok(Judgement {
             judged,
             usage,
@@ -121,7 +125,7 @@ impl Model {
         Ok(format!("{name} is there{}", last_day.unwrap_or_default()))
     }
 
-    async fn ask(&self, messages: &[Value], usage: &mut Usage) -> Result<Completion, StepError> {
+    async fn ask(&self, messages: &[Value], usage: &mut Usage, purse: &Purse) -> Result<Completion, StepError> {
         let mut request = json!({
             "model": self.settings.model,
             "messages": messages,
@@ -133,10 +137,15 @@ impl Model {
         if let Some(effort) = &self.settings.effort {
             request["reasoning_effort"] = json!(effort);
         }
+        let held = purse.reserve(self.settings.most(request.to_string().len())).await?;
         let asked = tokio::time::timeout(self.settings.timeout, self.client.chat().create_byot(request)).await;
         let answer: Value = match asked {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(self.verdict(client_error(self.vendor.name(), error)).await),
+            Ok(Err(error)) => {
+                held.released().await;
+                return Err(self.verdict(client_error(self.vendor.name(), error)).await);
+            }
+            // It may have been answered, and billed: what was reserved stays so.
             Err(_) => {
                 let late = ClientError::unreachable(self.vendor.name(), "did not answer in time");
                 self.vendor.note(Some(&late)).await;
@@ -144,10 +153,14 @@ impl Model {
             }
         };
         let completion: Completion = serde_json::from_value(answer).unwrap_or_default();
+        let took = completion.usage();
+        let tokens = Purchase::Tokens { input: took.input_tokens, output: took.output_tokens };
+        held.paid(&self.settings.model, tokens, self.settings.cost(&took)).await;
         if !completion.is_answer() {
             return Err(ClientError::nonsense(self.vendor.name(), "answered without a reply in it").into());
         }
-        completion.add_usage(usage);
+        usage.input_tokens += took.input_tokens;
+        usage.output_tokens += took.output_tokens;
         Ok(completion)
     }
 

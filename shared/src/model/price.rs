@@ -34,10 +34,24 @@ const SHUTDOWNS: [(&str, (i32, u32, u32)); 17] = [
     ("gpt-5.4-nano", (2027, 4, 1)),
 ];
 
-/// US dollars for these tokens, where the model's price is known.
-pub(super) fn cost(model: &str, usage: &Usage) -> Option<f64> {
-    let (_, input, output) = PRICES.iter().find(|(name, ..)| is(model, name))?;
-    Some((usage.input_tokens as f64 * input + usage.output_tokens as f64 * output) / 1e6)
+/// US dollars per million tokens.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Price {
+    pub(super) input: f64,
+    pub(super) output: f64,
+}
+
+impl Price {
+    /// The price of the model, where it is known.
+    pub(super) fn of(model: &str) -> Option<Self> {
+        let (_, input, output) = *PRICES.iter().find(|(name, ..)| is(model, name))?;
+        Some(Self { input, output })
+    }
+
+    /// US dollars for these tokens.
+    pub(super) fn cost(self, usage: &Usage) -> f64 {
+        (usage.input_tokens as f64 * self.input + usage.output_tokens as f64 * self.output) / 1e6
+    }
 }
 
 /// When OpenAI switches the model off, where that is known.
@@ -63,9 +77,10 @@ mod tests {
     #[test]
     fn tokens_become_dollars_where_the_price_is_known() {
         let usage = Usage { input_tokens: 2_000_000, output_tokens: 1_000_000, cost: None };
-        assert_eq!(cost("gpt-6-luna", &usage), Some(0.7));
-        assert_eq!(cost("gpt-6-luna-2026-09-01", &usage), Some(0.7));
-        assert_eq!(cost("llama3", &usage), None);
+        let cost = |model| Price::of(model).map(|price| price.cost(&usage));
+        assert_eq!(cost("gpt-6-luna"), Some(0.7));
+        assert_eq!(cost("gpt-6-luna-2026-09-01"), Some(0.7));
+        assert_eq!(cost("llama3"), None);
     }
 
     #[test]

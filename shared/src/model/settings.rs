@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::price;
-use crate::env::{Env, EnvError};
+use super::price::{self, Price};
+use crate::{
+    domain::Usage,
+    env::{Env, EnvError},
+};
 
 /// OpenAI's own server.
 pub const OPENAI: &str = "https://api.openai.com/v1";
@@ -16,6 +19,9 @@ const DEFAULT_MAX_CHARS: usize = 500_000;
 /// Reasoning counts as well.
 const DEFAULT_MAX_TOKENS: u32 = 6000;
 const DEFAULT_TIMEOUT_SECONDS: u64 = 120;
+/// US dollars per million tokens, where the known price is not what is paid.
+const INPUT: &str = "FEEDBACK_PRICE_INPUT";
+const OUTPUT: &str = "FEEDBACK_PRICE_OUTPUT";
 
 /// How to reach and ask the model.
 pub(super) struct Settings {
@@ -30,6 +36,8 @@ pub(super) struct Settings {
     pub(super) max_tokens: u32,
     /// Longest wait for one reply.
     pub(super) timeout: Duration,
+    /// What is paid, where that is known.
+    price: Option<Price>,
 }
 
 impl Settings {
@@ -47,6 +55,7 @@ impl Settings {
             Some(effort) => Some(effort.to_owned()),
             None => price::reasons(&model).then(|| "low".to_owned()),
         };
+        let price = price(env, &model)?;
         Ok(Some(Self {
             base_url,
             api_key,
@@ -55,7 +64,46 @@ impl Settings {
             max_chars: env.parsed("FEEDBACK_MAX_CHARS", DEFAULT_MAX_CHARS)?,
             max_tokens: env.parsed("FEEDBACK_MAX_OUTPUT_TOKENS", DEFAULT_MAX_TOKENS)?,
             timeout: Duration::from_secs(env.parsed("FEEDBACK_TIMEOUT_SECONDS", DEFAULT_TIMEOUT_SECONDS)?),
+            price,
         }))
+    }
+
+    /// Whether it is known what is paid.
+    pub(super) fn is_priced(&self) -> bool {
+        self.price.is_some()
+    }
+
+    /// US dollars for these tokens, where the price is known.
+    pub(super) fn cost(&self, usage: &Usage) -> Option<f64> {
+        self.price.map(|price| price.cost(usage))
+    }
+
+    /// The most that a request of so many bytes may cost. No text has more tokens than a third of its bytes, whatever its
+    /// script, as far as was seen.
+    pub(super) fn most(&self, bytes: usize) -> Option<f64> {
+        let input_tokens = i64::try_from(bytes / 3).unwrap_or(i64::MAX);
+        self.cost(&Usage { input_tokens, output_tokens: self.max_tokens.into(), cost: None })
+    }
+
+    /// Why a cap on the cost cannot be kept.
+    pub(super) fn unpriced(&self) -> EnvError {
+        let why = format!("DAILY_COST_CAP needs this and {OUTPUT} for {}; 0 for a server of your own", self.model);
+        EnvError::Invalid { name: INPUT.into(), why }
+    }
+}
+
+/// The price of the settings, else the one that is known of the model.
+fn price(env: &Env, model: &str) -> Result<Option<Price>, EnvError> {
+    if env.var(INPUT).is_none() && env.var(OUTPUT).is_none() {
+        return Ok(Price::of(model));
+    }
+    Ok(Some(Price { input: dollars(env, INPUT)?, output: dollars(env, OUTPUT)? }))
+}
+
+fn dollars(env: &Env, name: &str) -> Result<f64, EnvError> {
+    match env.required(name)?.parse() {
+        Ok(dollars) if (0.0..f64::INFINITY).contains(&dollars) => Ok(dollars),
+        _ => Err(EnvError::Invalid { name: name.into(), why: "expected US dollars per million tokens".into() }),
     }
 }
 

@@ -93,7 +93,7 @@ fn quota() -> Response {
 
 async fn failure(answer: Answer) -> (Verdict, String) {
     let (server, url) = Server::start([answer]).await;
-    let error = model(&url, &[]).judge(&transcript("hello")).await.unwrap_err();
+    let error = model(&url, &[]).judge(&transcript("hello"), &Purse::unlisted()).await.unwrap_err();
     assert_eq!(server.asked().len(), 1, "nothing is repeated behind the job's back");
     (error.verdict, error.reason.into_owned())
 }
@@ -101,7 +101,10 @@ async fn failure(answer: Answer) -> (Verdict, String) {
 #[tokio::test]
 async fn asks_once_with_the_schema_and_counts_what_it_took() {
     let (server, url) = Server::start([good as Answer]).await;
-    let judgement = model(&url, &[("FEEDBACK_API_KEY", "sk-test")]).judge(&transcript("hello there")).await.unwrap();
+    let judgement = model(&url, &[("FEEDBACK_API_KEY", "sk-test")])
+        .judge(&transcript("hello there"), &Purse::unlisted())
+        .await
+        .unwrap();
     assert_eq!(judgement.judged.sentiment, Sentiment::Neutral);
     assert_eq!((judgement.usage.input_tokens, judgement.usage.output_tokens), (1000, 100));
     assert!((judgement.usage.cost.unwrap() - 0.00015).abs() < 1e-9);
@@ -119,7 +122,7 @@ async fn asks_once_with_the_schema_and_counts_what_it_took() {
 #[tokio::test]
 async fn a_server_without_a_key_gets_none() {
     let (server, url) = Server::start([good as Answer]).await;
-    model(&url, &[]).judge(&transcript("hello")).await.unwrap();
+    model(&url, &[]).judge(&transcript("hello"), &Purse::unlisted()).await.unwrap();
     assert!(!server.asked.lock().unwrap()[0].0.contains_key(header::AUTHORIZATION));
 }
 
@@ -127,7 +130,7 @@ async fn a_server_without_a_key_gets_none() {
 async fn a_reply_that_cannot_be_used_is_sent_back_once() {
     let answers: [Answer; 2] = [|| says("They talked about billing."), good];
     let (server, url) = Server::start(answers).await;
-    let judgement = model(&url, &[]).judge(&transcript("hello")).await.unwrap();
+    let judgement = model(&url, &[]).judge(&transcript("hello"), &Purse::unlisted()).await.unwrap();
     assert_eq!(judgement.usage.input_tokens, 2000, "both replies are paid");
     let asked = server.asked();
     assert_eq!(asked.len(), 2);
@@ -140,7 +143,7 @@ async fn a_reply_that_cannot_be_used_is_sent_back_once() {
 async fn two_replies_that_cannot_be_used_have_their_verdict() {
     let twice = async |answer: Answer| {
         let (server, url) = Server::start([answer]).await;
-        let error = model(&url, &[]).judge(&transcript("hello")).await.unwrap_err();
+        let error = model(&url, &[]).judge(&transcript("hello"), &Purse::unlisted()).await.unwrap_err();
         assert_eq!(server.asked().len(), 2);
         (error.verdict, error.reason.into_owned())
     };
@@ -189,14 +192,17 @@ async fn each_failure_of_the_server_has_its_verdict() {
 async fn a_server_that_hangs_is_given_up_in_time() {
     let (_server, url) = Server::start([]).await;
     let model = model(&url, &[("FEEDBACK_TIMEOUT_SECONDS", "1")]);
-    let error = model.judge(&transcript("hello")).await.unwrap_err();
+    let error = model.judge(&transcript("hello"), &Purse::unlisted()).await.unwrap_err();
     assert_eq!((error.verdict, error.reason.as_ref()), (Verdict::Retry { after: None }, "vendor-unreachable"));
 }
 
 #[tokio::test]
 async fn a_transcript_over_the_limit_is_not_cut() {
     let (server, url) = Server::start([good as Answer]).await;
-    let error = model(&url, &[("FEEDBACK_MAX_CHARS", "20")]).judge(&transcript(&"word ".repeat(10))).await.unwrap_err();
+    let error = model(&url, &[("FEEDBACK_MAX_CHARS", "20")])
+        .judge(&transcript(&"word ".repeat(10)), &Purse::unlisted())
+        .await
+        .unwrap_err();
     assert_eq!((error.verdict, error.reason.as_ref()), (Verdict::Fail, "transcript-too-long"));
     assert!(server.asked().is_empty());
 }

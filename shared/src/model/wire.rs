@@ -78,10 +78,10 @@ impl Completion {
         }
     }
 
-    /// Adds what this answer took.
-    pub(super) fn add_usage(&self, usage: &mut Usage) {
-        usage.input_tokens += self.usage.prompt_tokens.max(0);
-        usage.output_tokens += self.usage.completion_tokens.max(0);
+    /// What this answer took; its cost is for the caller to know.
+    pub(super) fn usage(&self) -> Usage {
+        let TokenUsage { prompt_tokens, completion_tokens } = self.usage;
+        Usage { input_tokens: prompt_tokens.max(0), output_tokens: completion_tokens.max(0), cost: None }
     }
 }
 

@@ -21,6 +21,7 @@ use crate::{
     db::{self, Db},
     env::Env,
     http::Outside,
+    ledger::Ledger,
     links::Links,
     providers::Providers,
     queue::SharedQueue,
@@ -76,6 +77,7 @@ impl App {
         let clock = Clock::system();
         let (db, owner) = backends::database(&env, role, &clock).await?;
         let outside = Outside::new(Budgets::new(db.clone(), clock.clone()), clock.clone())?;
+        let outside = outside.with_ledger(Ledger::from_env(&env, &db, &clock)?);
         let providers = Providers::from_env(&env, &outside)?;
         let sources = Sources::new(&providers);
         let sinks = Sinks::from_env(&env, &outside)?;

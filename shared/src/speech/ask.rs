@@ -17,11 +17,12 @@ use serde_json::Value;
 use super::{Speech, reply::Reply};
 use crate::{
     audio::Grain,
-    domain::StepError,
+    domain::{Purchase, StepError},
     http::{
         ClientError,
         openai::{client_error, step_error},
     },
+    ledger::Purse,
 };
 
 /// What is asked for, from much to little.
@@ -76,20 +77,29 @@ pub(super) enum NoReply {
 }
 
 impl Speech {
-    /// Sends one file. Nothing is repeated here.
-    pub(super) async fn ask(&self, wav: Bytes) -> Result<Reply, NoReply> {
+    /// Sends one file with so many seconds of audio. Nothing is repeated here.
+    pub(super) async fn ask(&self, wav: Bytes, seconds: f64, purse: &Purse) -> Result<Reply, NoReply> {
         let format = self.format();
         let request = self.request(wav, format).map_err(|e| NoReply::Step(StepError::fail("bad-request", e)))?;
         let audio = self.client.audio();
         let transcription = audio.transcription().path(self.settings.path.as_str());
         let transcription = transcription.map_err(|e| NoReply::Step(StepError::fail("bad-setting", e)))?;
         let vendor = self.vendor.name();
+        let cost = self.settings.cost(seconds);
+        let held = purse.reserve(cost).await.map_err(NoReply::Step)?;
         let error = match tokio::time::timeout(self.settings.timeout, transcription.create_raw(request)).await {
-            Ok(Ok(body)) => match Reply::read(&body) {
-                Some(reply) => return Ok(reply),
-                None => self.noted(ClientError::nonsense(vendor, "answered something that is no transcript")).await,
-            },
-            Ok(Err(error)) => client_error(vendor, error),
+            Ok(Ok(body)) => {
+                held.paid(&self.settings.model, Purchase::Audio(seconds), cost).await;
+                match Reply::read(&body) {
+                    Some(reply) => return Ok(reply),
+                    None => self.noted(ClientError::nonsense(vendor, "answered something that is no transcript")).await,
+                }
+            }
+            Ok(Err(error)) => {
+                held.released().await;
+                client_error(vendor, error)
+            }
+            // It may have been heard, and billed: what was reserved stays so.
             Err(_) => self.noted(ClientError::unreachable(vendor, "did not answer in time")).await,
         };
         Err(match meaning(&error) {

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     audio::{self, Piece},
     domain::{StepError, Verdict},
+    ledger::Purse,
 };
 
 /// How long a server is waited for in all, once something was paid for.
@@ -47,12 +48,12 @@ type Left = (Piece, PathBuf, Option<NoReply>);
 
 impl Speech {
     /// Buys the replies, a few at a time, in the order of the pieces.
-    pub(super) async fn buy_all(&self, files: Vec<(Piece, PathBuf)>) -> Result<Vec<Bought>, Trouble> {
+    pub(super) async fn buy_all(&self, files: Vec<(Piece, PathBuf)>, purse: &Purse) -> Result<Vec<Bought>, Trouble> {
         let mut bought: Vec<Bought> = Vec::with_capacity(files.len());
         let mut pending = files;
         let (mut waited, mut wait) = (Duration::ZERO, FIRST_WAIT);
         loop {
-            let left = self.round(pending, &mut bought).await;
+            let left = self.round(pending, &mut bought, purse).await;
             if left.is_empty() {
                 break;
             }
@@ -81,13 +82,13 @@ impl Speech {
     }
 
     /// Tries every piece once, until one fails. Requests that are under way then are waited for: they are paid for.
-    async fn round(&self, files: Vec<(Piece, PathBuf)>, bought: &mut Vec<Bought>) -> Vec<Left> {
+    async fn round(&self, files: Vec<(Piece, PathBuf)>, bought: &mut Vec<Bought>, purse: &Purse) -> Vec<Left> {
         let stop = AtomicBool::new(false);
         let one = |(piece, path): (Piece, PathBuf)| async {
             if stop.load(Ordering::Relaxed) {
                 return Err((piece, path, None));
             }
-            let found = self.hear(&piece, &path).await;
+            let found = self.hear(&piece, &path, purse).await;
             found.map_err(|why| {
                 stop.store(true, Ordering::Relaxed);
                 (piece, path, Some(why))
@@ -130,13 +131,13 @@ impl Speech {
     }
 
     /// One piece; more than one reply where the server wants it shorter.
-    async fn hear(&self, piece: &Piece, path: &Path) -> Result<Vec<Bought>, NoReply> {
+    async fn hear(&self, piece: &Piece, path: &Path, purse: &Purse) -> Result<Vec<Bought>, NoReply> {
         let unreadable = |e: std::io::Error| NoReply::Step(StepError::retry("recording-unreadable", e));
         let wav = tokio::fs::read(path).await.map_err(unreadable)?;
         let mut todo = vec![(piece.clone(), Bytes::from(wav), 0)];
         let mut bought = Vec::new();
         while let Some((piece, wav, halvings)) = todo.pop() {
-            match self.ask(wav.clone()).await {
+            match self.ask(wav.clone(), piece.seconds(), purse).await {
                 Ok(reply) => bought.push(Bought { piece, reply }),
                 Err(NoReply::TooLong) if halvings < MOST_HALVINGS => {
                     let halves = audio::halve(&piece, &wav).map_err(unreadable)?.ok_or(NoReply::TooLong)?;

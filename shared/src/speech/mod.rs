@@ -32,6 +32,7 @@ use crate::{
     domain::{Speaker, StepError, Transcript},
     env::{Env, EnvError},
     http::{Outside, Vendor, openai},
+    ledger::Purse,
 };
 
 /// Less speech than this says nothing, seconds.
@@ -65,6 +66,9 @@ impl Speech {
     /// When a setting cannot be used.
     pub fn from_env(env: &Env, outside: &Outside) -> Result<Option<Self>, EnvError> {
         let Some(settings) = Settings::from_env(env)? else { return Ok(None) };
+        if outside.ledger.is_capped() && settings.price().is_none() {
+            return Err(settings.unpriced());
+        }
         if let Some(day) = known::shutdown(&settings.model) {
             let days_left = (day - outside.clock.now().date_naive()).num_days();
             tracing::warn!(model = settings.model, %day, days_left, "OpenAI switches this model off; set TRANSCRIBE_MODEL");
@@ -86,7 +90,13 @@ impl Speech {
     /// # Errors
     /// Snooze when the server limits us or has no credit left; retry when it is broken; fail when it refuses, or the file
     /// is not audio. A server that fails after some pieces were paid for is given a few minutes to recover.
-    pub async fn transcribe(&self, recording: &Path, spool: &Path, speakers: [Speaker; 2]) -> Result<Heard, StepError> {
+    pub async fn transcribe(
+        &self,
+        recording: &Path,
+        spool: &Path,
+        speakers: [Speaker; 2],
+        purse: &Purse,
+    ) -> Result<Heard, StepError> {
         let path = recording.to_owned();
         let survey = blocking(move || audio::survey(&path)).await?;
         match survey.speech_seconds() {
@@ -95,7 +105,7 @@ impl Speech {
             _ => {}
         }
         let bought = loop {
-            match self.buy(recording, spool, &survey).await {
+            match self.buy(recording, spool, &survey, purse).await {
                 Ok(bought) => break bought,
                 // The server gives less than was asked for: other pieces suit that.
                 Err(Trouble::Downgraded) => {}
@@ -140,7 +150,13 @@ impl Speech {
         Ok(format!("{name} is there{}", last_day.unwrap_or_default()))
     }
 
-    async fn buy(&self, recording: &Path, spool: &Path, survey: &Survey) -> Result<Vec<Bought>, Trouble> {
+    async fn buy(
+        &self,
+        recording: &Path,
+        spool: &Path,
+        survey: &Survey,
+        purse: &Purse,
+    ) -> Result<Vec<Bought>, Trouble> {
         let grain = self.format().grain();
         let known = known::model(&self.settings.model);
         let pieces = audio::cut(survey, grain, Limits { seconds: known.seconds, bytes: known.bytes });
@@ -152,19 +168,18 @@ impl Speech {
         })
         .await
         .map_err(Trouble::Step)?;
-        self.buy_all(files).await
+        self.buy_all(files, purse).await
     }
 
     fn put_together(&self, bought: &[Bought], speaker: impl Fn(usize) -> Speaker) -> Transcript {
         let billed_seconds = bought.iter().map(|b| b.piece.seconds()).sum();
-        let price = self.settings.price_per_minute.or(known::model(&self.settings.model).price_per_minute);
         Transcript {
             turns: turns::merged(bought, speaker),
             language: bought.iter().find_map(|b| b.reply.language.clone()),
             model: self.settings.model.clone(),
             timed: bought.iter().all(turns::timed),
             billed_seconds,
-            cost: price.map(|price| billed_seconds / 60.0 * price),
+            cost: self.settings.cost(billed_seconds),
         }
     }
 

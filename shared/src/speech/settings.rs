@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::known;
 use crate::env::{Env, EnvError};
 
 /// OpenAI's own server.
@@ -59,6 +60,22 @@ impl Settings {
             timeout: Duration::from_secs(env.parsed("TRANSCRIBE_TIMEOUT_SECONDS", DEFAULT_TIMEOUT_SECONDS)?),
             price_per_minute,
         }))
+    }
+
+    /// US dollars per minute, where they are known.
+    pub(super) fn price(&self) -> Option<f64> {
+        self.price_per_minute.or(known::model(&self.model).price_per_minute)
+    }
+
+    /// US dollars for so many seconds of audio, where the price is known.
+    pub(super) fn cost(&self, seconds: f64) -> Option<f64> {
+        self.price().map(|price| seconds / 60.0 * price)
+    }
+
+    /// Why a cap on the cost cannot be kept.
+    pub(super) fn unpriced(&self) -> EnvError {
+        let why = format!("DAILY_COST_CAP needs the price of {}; 0 for a server of your own", self.model);
+        EnvError::Invalid { name: "TRANSCRIBE_PRICE_PER_MINUTE".into(), why }
     }
 }
 

@@ -9,6 +9,7 @@ mod elevenlabs;
 mod gohighlevel;
 mod guard;
 mod jobs;
+mod ledger;
 mod outside;
 mod queue;
 mod recordings;

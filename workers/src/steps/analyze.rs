@@ -10,6 +10,7 @@ use shared::{
         Call, Conclusion, Feedback, Job, Milestone, NewJob, Outcome, Reason, Recording, Step, StepError, Transcript,
         VerdictExt, Write, measure,
     },
+    ledger::{Ledger, Purse},
     model::Model,
     service::App,
     sinks::Sinks,
@@ -27,6 +28,7 @@ pub struct Analyze {
     db: Db,
     sinks: Sinks,
     model: Option<Model>,
+    ledger: Ledger,
 }
 
 impl Analyze {
@@ -39,7 +41,7 @@ impl Analyze {
         if model.is_none() {
             tracing::warn!("no model is configured (OPENAI_API_KEY or FEEDBACK_BASE_URL): calls get no feedback");
         }
-        Ok(Self { db: app.db.clone(), sinks: app.sinks.clone(), model })
+        Ok(Self { db: app.db.clone(), sinks: app.sinks.clone(), model, ledger: app.outside.ledger.clone() })
     }
 
     /// Our work on the call is finished: every sink that cares is told.
@@ -91,7 +93,8 @@ impl Run for Analyze {
             return Ok(self.skipped(call, Conclusion::NotAnalyzed, "no-model"));
         };
         let recording = db::recordings::find(&self.db, call.id).await.or_ours()?;
-        let feedback = feedback(model, &transcript, recording.as_ref()).await?;
+        let purse = self.ledger.purse(call.id, Step::Analyze);
+        let feedback = feedback(model, &transcript, recording.as_ref(), &purse).await?;
         let id = call.id;
         let mut outcome = self.concluded(call, Conclusion::Analyzed);
         outcome.writes.insert(0, Write::Feedback(id, feedback));
@@ -116,11 +119,12 @@ async fn feedback(
     model: &Model,
     transcript: &Transcript,
     recording: Option<&Recording>,
+    purse: &Purse,
 ) -> Result<Feedback, StepError> {
     let last_word = transcript.turns.iter().map(|turn| turn.end).fold(0.0, f64::max);
     let duration = recording.map_or(last_word, |r| r.duration_seconds);
     let channels_known = recording.is_some_and(|r| r.channels == 2);
-    let judgement = model.judge(transcript).await?;
+    let judgement = model.judge(transcript, purse).await?;
     let (name, usage) = (judgement.model.clone(), judgement.usage);
     metrics::counter!("tapedeck_model_input_tokens_total", "model" => name.clone())
         .increment(count(usage.input_tokens));

@@ -12,6 +12,7 @@ use shared::{
         VerdictExt, Wake, Write,
     },
     env::{Env, EnvError},
+    ledger::Ledger,
     providers::Providers,
     recordings::{SharedRecordings, StoreError},
     service::App,
@@ -31,6 +32,7 @@ const CHANNELS: [Speaker; 2] = [Speaker::Caller, Speaker::Agent];
 pub struct Transcribe {
     db: Db,
     env: Env,
+    ledger: Ledger,
     providers: Providers,
     recordings: SharedRecordings,
     sinks: Sinks,
@@ -58,7 +60,7 @@ impl Transcribe {
         let App { db, env, providers, recordings, sinks, .. } = app.clone();
         let spool = env.var("TAPEDECK_SPOOL").map_or_else(std::env::temp_dir, PathBuf::from);
         std::fs::create_dir_all(&spool).map_err(|e| anyhow!("TAPEDECK_SPOOL cannot be used: {e}"))?;
-        Ok(Self { db, env, providers, recordings, sinks, spool, speech })
+        Ok(Self { db, env, ledger: app.outside.ledger.clone(), providers, recordings, sinks, spool, speech })
     }
 
     /// Streams the object into a file of its own, gone when dropped.
@@ -137,8 +139,10 @@ impl Run for Transcribe {
             },
         };
         let speakers = channels(&self.env, &call.provider).or_fail("bad-setting")?;
+        let purse = self.ledger.purse(call.id, Step::Transcribe);
+        purse.open().await?;
         let file = self.download(&recording).await?;
-        let transcript = match speech.transcribe(file.path(), &self.spool, speakers).await? {
+        let transcript = match speech.transcribe(file.path(), &self.spool, speakers, &purse).await? {
             Heard::Words(transcript) => transcript,
             Heard::NoSpeech => return Ok(self.concluded(call, Conclusion::NoSpeech, "no-speech")),
             Heard::TooShort => return Ok(self.concluded(call, Conclusion::TooShort, "too-short")),

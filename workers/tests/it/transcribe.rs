@@ -227,3 +227,20 @@ async fn a_recording_that_vanished_needs_a_person() {
     let error = world.run(&call).await.unwrap_err();
     assert_eq!((error.verdict, error.reason.as_ref()), (Verdict::Fail, "recording-gone"));
 }
+
+#[tokio::test]
+async fn waits_instead_of_spending_more_than_the_daily_cap() {
+    let world = World::new(&[("DAILY_COST_CAP", "0.0001")]).await;
+    let call = world.call(Some(&sample().wav), None).await;
+    let error = world.run(&call).await.unwrap_err();
+    assert_eq!(error.reason, "daily-cost-cap");
+    assert!(matches!(error.verdict, Verdict::Snooze { .. }), "{error}");
+    assert_eq!(world.bought(), 0);
+}
+
+#[tokio::test]
+async fn a_cap_without_a_price_refuses_to_start() {
+    let world = World::new(&[("DAILY_COST_CAP", "5"), ("TRANSCRIBE_MODEL", "a-model-of-ones-own")]).await;
+    let refused = Transcribe::new(&world.app).err().unwrap().to_string();
+    assert!(refused.contains("TRANSCRIBE_PRICE_PER_MINUTE"), "{refused}");
+}

@@ -158,7 +158,7 @@ async fn take_over(tx: &mut Tx, oldest: CallId, other: CallId) -> sqlx::Result<V
     Ok(rows.into_iter().filter_map(|(step, sink, trace)| Some((job(step, sink)?, trace))).collect())
 }
 
-const MERGE: [&str; 8] = [
+const MERGE: [&str; 9] = [
     "update recordings set call_id = $1 where call_id = $2
         and not exists (select 1 from recordings held where held.call_id = $1)",
     "update transcripts set call_id = $1 where call_id = $2
@@ -171,6 +171,7 @@ const MERGE: [&str; 8] = [
     "update calls set merged_into = $1 where id = $2 or merged_into = $2",
     "update deliveries set call_id = $1 where call_id = $2 and not exists (select 1 from deliveries held
         where held.call_id = $1 and held.sink = deliveries.sink and held.milestone = deliveries.milestone)",
+    "update spending set call_id = $1 where call_id = $2",
     "update events set call_id = $1 where call_id = $2",
     "update call_keys set call_id = $1 where call_id = $2",
 ];

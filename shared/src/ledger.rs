@@ -1,0 +1,178 @@
+//! What speech and models cost, and a cap on it that all workers share through the database.
+//!
+//! A paid request is bracketed by a [`Purse`]: [`Purse::reserve`] sets aside what it may cost at most, and snoozes the job
+//! instead when the day's cap would be passed; [`Held::paid`] writes down what it did cost. What was reserved by a process
+//! that died stays counted for its day: it may well have been paid.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::anyhow;
+use chrono::{DateTime, Days, Utc};
+use uuid::Uuid;
+
+use crate::{
+    batch::Batcher,
+    clock::Clock,
+    db::{self, Db, spending::Written},
+    domain::{CallId, Micros, Purchase, Spending, Step, StepError, VerdictExt, micros},
+    env::{Env, EnvError},
+};
+
+/// The cap may be raised during the day, so a snoozed job looks again after this long at most.
+const LOOK_AGAIN: Duration = Duration::from_secs(15 * 60);
+/// Rows in one statement.
+const MOST: usize = 64;
+
+/// The shared ledger. Cheap to clone.
+#[derive(Clone)]
+pub struct Ledger(Option<Arc<Books>>);
+
+struct Books {
+    db: Db,
+    clock: Clock,
+    cap: Option<Micros>,
+    rows: Batcher<Written, bool>,
+}
+
+impl Ledger {
+    /// Kept in this database, under `DAILY_COST_CAP` (US dollars a day, UTC) where that is set.
+    ///
+    /// # Errors
+    /// When the cap is no amount of money.
+    pub fn from_env(env: &Env, db: &Db, clock: &Clock) -> Result<Self, EnvError> {
+        const CAP: &str = "DAILY_COST_CAP";
+        let cap = match env.var(CAP) {
+            None => None,
+            Some(_) => match env.parsed(CAP, 0.0)? {
+                dollars if dollars >= 0.0 && f64::is_finite(dollars) => Some(micros(dollars)),
+                _ => return Err(EnvError::Invalid { name: CAP.into(), why: "expected US dollars, 0 or more".into() }),
+            },
+        };
+        let books = db.clone();
+        let rows = Batcher::start(MOST, 1, move |rows| write(books.clone(), rows));
+        Ok(Self(Some(Arc::new(Books { db: db.clone(), clock: clock.clone(), cap, rows }))))
+    }
+
+    /// Nothing is written down and nothing is capped, for tests of a single client.
+    pub fn none() -> Self {
+        Self(None)
+    }
+
+    /// Whether a day's spending has a limit. Then every price must be known.
+    pub fn is_capped(&self) -> bool {
+        self.0.as_ref().is_some_and(|books| books.cap.is_some())
+    }
+
+    /// For the requests of one step for one call.
+    pub fn purse(&self, call: CallId, step: Step) -> Purse {
+        Purse { ledger: self.clone(), call, step }
+    }
+}
+
+/// Pays for the requests of one step for one call.
+#[derive(Clone)]
+pub struct Purse {
+    ledger: Ledger,
+    call: CallId,
+    step: Step,
+}
+
+/// What was set aside for a request that is under way.
+#[must_use = "what is reserved is either paid or released"]
+pub struct Held<'p> {
+    purse: &'p Purse,
+    reserved: Micros,
+    /// The day that it was reserved for; `None` without a cap.
+    day: Option<String>,
+}
+
+impl Purse {
+    /// Pays without writing it down, for tools and tests.
+    pub fn unlisted() -> Self {
+        Ledger::none().purse(CallId::new(), Step::Transcribe)
+    }
+
+    /// Looks whether there is anything left today, before work is begun that leads to a paid request.
+    ///
+    /// # Errors
+    /// Snooze when the day's cap is reached.
+    pub async fn open(&self) -> Result<(), StepError> {
+        let Some((books, cap)) = self.capped() else { return Ok(()) };
+        let now = books.clock.now();
+        let spent = db::spending::spent(&books.db, &day(now)).await.or_ours()?;
+        if spent >= cap { Err(capped(now)) } else { Ok(()) }
+    }
+
+    /// Sets aside what a request may cost at most. Without a cap nothing is asked.
+    ///
+    /// # Errors
+    /// Snooze when it might pass the day's cap.
+    pub async fn reserve(&self, dollars: Option<f64>) -> Result<Held<'_>, StepError> {
+        let Some((books, cap)) = self.capped() else {
+            return Ok(Held { purse: self, reserved: 0, day: None });
+        };
+        let now = books.clock.now();
+        let (reserved, day) = (dollars.map_or(0, micros), day(now));
+        if !db::spending::reserve(&books.db, &day, reserved, cap).await.or_ours()? {
+            return Err(capped(now));
+        }
+        Ok(Held { purse: self, reserved, day: Some(day) })
+    }
+
+    fn capped(&self) -> Option<(&Books, Micros)> {
+        let books = self.ledger.0.as_deref()?;
+        Some((books, books.cap?))
+    }
+}
+
+impl Held<'_> {
+    /// The request was answered, and this is what it took. A failure to write it down is logged and no more: the answer is
+    /// worth more than its bill.
+    pub async fn paid(self, model: &str, bought: Purchase, dollars: Option<f64>) {
+        let Some(books) = &self.purse.ledger.0 else { return };
+        let (call_id, step, micros) = (self.purse.call, self.purse.step, dollars.map(micros));
+        let labels = [("step", step.as_str().to_owned()), ("model", model.to_owned())];
+        match micros {
+            Some(micros) => metrics::counter!("tapedeck_cost_microdollars_total", &labels)
+                .increment(u64::try_from(micros).unwrap_or_default()),
+            None => metrics::counter!("tapedeck_unpriced_requests_total", &labels).increment(1),
+        }
+        let paid_at = books.clock.now();
+        let row = Spending { id: Uuid::now_v7(), call_id, step, model: model.to_owned(), bought, micros, paid_at };
+        let day = self.day.unwrap_or_else(|| day(paid_at));
+        let owed = micros.unwrap_or_default() - self.reserved;
+        if books.rows.submit(Written { row: Some(row), day, owed }).await != Some(true) {
+            tracing::warn!(%step, "what a request cost could not be written down");
+        }
+    }
+
+    /// The request was not answered, and so not billed.
+    pub async fn released(self) {
+        if let (Some(books), Some(day)) = (&self.purse.ledger.0, self.day) {
+            books.rows.submit(Written { row: None, day, owed: -self.reserved }).await;
+        }
+    }
+}
+
+async fn write(db: Db, rows: Vec<Written>) -> Vec<bool> {
+    let written = db::spending::write(&db, &rows).await;
+    if let Err(error) = &written {
+        tracing::warn!(%error, "cannot write down what was spent");
+    }
+    vec![written.is_ok(); rows.len()]
+}
+
+fn day(now: DateTime<Utc>) -> String {
+    now.date_naive().to_string()
+}
+
+fn capped(now: DateTime<Utc>) -> StepError {
+    let tomorrow = now.date_naive().checked_add_days(Days::new(1)).unwrap_or_default();
+    let left = tomorrow.and_time(chrono::NaiveTime::MIN).and_utc() - now;
+    let after = left.to_std().unwrap_or_default().clamp(Duration::from_secs(1), LOOK_AGAIN);
+    StepError::snooze(
+        "daily-cost-cap",
+        after,
+        anyhow!("DAILY_COST_CAP is reached; it goes on tomorrow (UTC), or when it is raised"),
+    )
+}
