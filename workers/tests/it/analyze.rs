@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use async_trait::async_trait;
 use axum::{
     Json, Router,
     http::{StatusCode, header},
@@ -13,42 +12,20 @@ use sandbox::{Sandbox, Vendor};
 use serde_json::json;
 use shared::{
     domain::{
-        Call, CallFacts, Conclusion, Delivery, Feedback, Milestone, NewJob, Outcome, Recording, Report, SinkId,
-        Speaker, Step, StepError, Transcript, Turn, Verdict, Wake, Write,
+        Call, CallFacts, Conclusion, Feedback, Milestone, NewJob, Outcome, Recording, SinkId, Speaker, Step, StepError,
+        Transcript, Turn, Verdict, Wake, Write,
     },
     service::{App, Role},
-    sinks::{Sink, Sinks},
+    sinks::Sinks,
     testing::{Scratch, Shape},
 };
 use workers::{step::Run, steps::analyze::Analyze};
 
-use crate::given::{self, Given};
-
-/// A sink that wants to hear of finished calls only.
-struct Crm;
-
-#[async_trait]
-impl Sink for Crm {
-    fn id(&self) -> SinkId {
-        SinkId::new("crm")
-    }
-
-    fn wants(&self, milestone: Milestone, call: &Call) -> bool {
-        milestone == Milestone::Analyzed && call.conclusion.is_some()
-    }
-
-    async fn deliver(&self, _: &Report) -> Result<Vec<Delivery>, StepError> {
-        Ok(Vec::new())
-    }
-
-    async fn check(&self) -> anyhow::Result<String> {
-        Ok(String::new())
-    }
-}
+use crate::given::{self, Crm, Given};
 
 async fn app(scratch: &Scratch, settings: &[(&str, &str)]) -> App {
     let mut app = App::open("test", scratch.env().with(settings.iter().copied()), Role::Whole).await.unwrap();
-    app.sinks = Sinks::new(vec![Arc::new(Crm)]);
+    app.sinks = Sinks::new(vec![Arc::new(Crm(&[Milestone::Analyzed]))]);
     app
 }
 

@@ -3,32 +3,16 @@
 use futures::TryStreamExt;
 use sandbox::{CallMode, Fault, PlaceCall, Vendor, samples};
 use shared::{
-    db::{self, console},
+    db,
     domain::{Call, CallStatus, Conclusion, EventKind, NewEvent, ProviderId},
-    testing::{Shape, eventually},
+    testing::eventually,
 };
 
-use crate::pipeline::{Running, SECRET};
+use crate::running::{Running, in_both_shapes};
 
 const ELEVENLABS: ProviderId = ProviderId::new("elevenlabs");
 const NO_KEY: [(&str, &str); 1] = [("ELEVENLABS_API_KEY", "")];
 const POLLING: [(&str, &str); 2] = [("ELEVENLABS_POLLING", "on"), ("ELEVENLABS_POLL_INTERVAL_MINUTES", "0.01")];
-
-macro_rules! in_both_shapes {
-    ($($name:ident: $settings:expr),* $(,)?) => {$(
-        mod $name {
-            use super::*;
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn embedded() {
-                super::$name(Running::start(Shape::Embedded, $settings).await).await;
-            }
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn production() {
-                super::$name(Running::start(Shape::Production, $settings).await).await;
-            }
-        }
-    )*};
-}
 
 in_both_shapes! {
     the_audio_of_a_webhook_is_the_recording: &NO_KEY,
@@ -40,45 +24,17 @@ in_both_shapes! {
 }
 
 fn order(at: &Running, sample: &str, mode: CallMode) -> PlaceCall {
-    PlaceCall::new(&at.url, SECRET, sample).provider("elevenlabs").mode(mode)
+    at.order("elevenlabs", sample, mode)
 }
 
+/// The id of a call that was had.
 async fn place(at: &Running, order: PlaceCall) -> String {
-    let placed = at.sandbox.place_call(order).await.unwrap();
-    assert!(placed.answers.iter().all(|answer| answer.status == 200), "{:?}", placed.answers);
-    placed.call_uuid
-}
-
-async fn find(at: &Running, id: &str) -> Option<Call> {
-    db::calls::find_by_key(&at.app.db, &ELEVENLABS, id).await.unwrap()
+    at.place(order).await.call_uuid
 }
 
 /// Waits until all our work on the call is done, and all its events are known.
 async fn concludes(at: &Running, id: &str) -> Call {
-    eventually("the call is concluded and nothing is due", async || {
-        let Some(call) = find(at, id).await else { return false };
-        let jobs = console::jobs(&at.app.db, call.id).await.unwrap();
-        let ended = jobs.iter().all(|job| matches!(job.state.as_str(), "done" | "skipped" | "dead"));
-        ended && call.conclusion.is_some() && call.facts.ended_at.is_some()
-    })
-    .await;
-    find(at, id).await.unwrap()
-}
-
-fn notes(at: &Running, id: &str) -> Vec<String> {
-    let contacts = at.sandbox.state().ghl.contacts;
-    contacts.into_iter().flat_map(|contact| contact.notes).map(|n| n.body).filter(|body| body.contains(id)).collect()
-}
-
-/// One note on the call, one with the feedback; one record.
-async fn told_once(at: &Running, id: &str) -> Vec<String> {
-    eventually("the CRM knows it all", async || notes(at, id).iter().any(|note| note.contains("Feedback]"))).await;
-    let notes = notes(at, id);
-    let of_kind = |kind: &str| notes.iter().filter(|note| note.starts_with(kind)).count();
-    assert_eq!((of_kind("[ElevenLabs] "), of_kind("[ElevenLabs Feedback] ")), (1, 1), "{notes:#?}");
-    let records = at.sandbox.state().callmind.records;
-    assert_eq!(records.iter().filter(|record| record.fields["callSid"] == *id).count(), 1);
-    notes
+    at.concludes(&ELEVENLABS, id, |facts| facts.ended_at.is_some()).await
 }
 
 async fn bytes(at: &Running, call: &Call) -> (Vec<u8>, String) {
@@ -97,7 +53,7 @@ async fn the_audio_of_a_webhook_is_the_recording(at: Running) {
         let sample = samples::named(sample).unwrap();
         assert_eq!(bytes(&at, &call).await.0, sample.mono_wav());
         assert_eq!(call.facts.external_phone.as_ref().map(ToString::to_string).as_ref(), Some(&sample.contact.phone));
-        told_once(&at, &id).await;
+        at.told_once("ElevenLabs", &id).await;
     }
     assert!(at.sandbox.asked(Vendor::Elevenlabs, "").is_empty(), "there is no key to ask with");
     at.stop().await;
@@ -117,7 +73,7 @@ async fn audio_is_kept_once_whichever_way_it_comes(at: Running) {
         key == received || at.app.recordings.size(&received).await.unwrap().is_none()
     })
     .await;
-    told_once(&at, &both).await;
+    at.told_once("ElevenLabs", &both).await;
     at.stop().await;
 }
 
@@ -129,7 +85,7 @@ async fn without_audio_the_agents_own_words_are_judged(at: Running) {
     let transcript = db::transcripts::find(&at.app.db, call.id).await.unwrap().unwrap();
     let said = &samples::named("billing").unwrap().turns;
     assert_eq!((transcript.model.as_str(), transcript.turns.len()), ("elevenlabs", said.len()));
-    told_once(&at, &id).await;
+    at.told_once("ElevenLabs", &id).await;
     assert!(at.sandbox.asked(Vendor::Openai, "audio").is_empty(), "nobody was paid to listen");
     at.stop().await;
 }
@@ -138,7 +94,7 @@ async fn a_call_that_nobody_took_is_told_as_it_is(at: Running) {
     let id = place(&at, order(&at, "appointment", CallMode::Missed)).await;
     let call = concludes(&at, &id).await;
     assert_eq!((call.facts.status, call.conclusion), (Some(CallStatus::Missed), Some(Conclusion::NotRecorded)));
-    eventually("the CRM knows it", async || notes(&at, &id).len() == 1).await;
+    eventually("the CRM knows it", async || at.notes(&id).len() == 1).await;
     at.stop().await;
 }
 
@@ -151,7 +107,7 @@ async fn a_call_that_no_webhook_tells_of_is_found(at: Running) {
     let call = concludes(&at, &id).await;
     assert_eq!(call.conclusion, Some(Conclusion::Analyzed));
     assert_eq!(bytes(&at, &call).await.0, samples::named("billing").unwrap().mono_wav());
-    told_once(&at, &id).await;
+    at.told_once("ElevenLabs", &id).await;
     at.stop().await;
 }
 
@@ -171,6 +127,6 @@ async fn audio_alone_is_enough_to_find_out_the_rest(at: Running) {
     let call = concludes(&at, &id).await;
     assert!(call.facts.external_phone.is_some() && call.facts.direction.is_some());
     assert_eq!(call.conclusion, Some(Conclusion::Analyzed));
-    told_once(&at, &id).await;
+    at.told_once("ElevenLabs", &id).await;
     at.stop().await;
 }

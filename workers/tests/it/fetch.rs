@@ -2,7 +2,6 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::TimeDelta;
 use futures::TryStreamExt;
@@ -11,42 +10,19 @@ use sha2::{Digest, Sha256};
 use shared::{
     clock::Clock,
     domain::{
-        Call, CallFacts, Conclusion, Delivery, Job, Milestone, NewJob, Outcome, Recording, Report, SinkId, Step,
-        StepError, Verdict, Wake, Write,
+        Call, CallFacts, Conclusion, Job, Milestone, NewJob, Outcome, Recording, Step, StepError, Verdict, Wake, Write,
     },
     service::{App, Role},
-    sinks::{Sink, Sinks},
+    sinks::Sinks,
     testing::{Scratch, Shape},
 };
 use workers::{step::Run, steps::fetch::Fetch};
 
-use crate::given::{self, Given};
+use crate::given::{self, Crm, Given};
 
 const CALL: u64 = 1_042_600_731;
 /// Bytes of a second of the sandbox's audio.
 const SECOND: u64 = 16_000;
-
-/// A sink that wants to hear of recordings, and of calls that are finished.
-struct Crm;
-
-#[async_trait]
-impl Sink for Crm {
-    fn id(&self) -> SinkId {
-        SinkId::new("crm")
-    }
-
-    fn wants(&self, milestone: Milestone, call: &Call) -> bool {
-        milestone == Milestone::Recorded || (milestone == Milestone::Analyzed && call.conclusion.is_some())
-    }
-
-    async fn deliver(&self, _: &Report) -> Result<Vec<Delivery>, StepError> {
-        Ok(Vec::new())
-    }
-
-    async fn check(&self) -> anyhow::Result<String> {
-        Ok(String::new())
-    }
-}
 
 /// A CloudTalk, and an installation that fetches from it.
 struct World {
@@ -69,7 +45,7 @@ impl World {
             ("TAPEDECK_SPOOL", spool.to_str().unwrap()),
         ]);
         let mut app = App::open("test", env.with(settings.iter().copied()), Role::Whole).await.unwrap();
-        app.sinks = Sinks::new(vec![Arc::new(Crm)]);
+        app.sinks = Sinks::new(vec![Arc::new(Crm(&[Milestone::Recorded, Milestone::Analyzed]))]);
         Self { sandbox, app, spool, _scratch: scratch }
     }
 

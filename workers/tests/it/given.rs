@@ -2,18 +2,42 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use shared::{
     db::{
         self,
         settle::{End, Settlement},
     },
     domain::{
-        Call, CallFacts, EventId, EventKind, Feedback, Job, JobId, NewEvent, NewJob, ProviderId, Recording, Transcript,
-        Write,
+        Call, CallFacts, Delivery, EventId, EventKind, Feedback, Job, JobId, Milestone, NewEvent, NewJob, ProviderId,
+        Recording, Report, SinkId, StepError, Transcript, Write,
     },
     service::App,
+    sinks::Sink,
 };
 use uuid::Uuid;
+
+/// A sink that wants to hear of these milestones, and holds nothing; of the end only once there is a conclusion.
+pub struct Crm(pub &'static [Milestone]);
+
+#[async_trait]
+impl Sink for Crm {
+    fn id(&self) -> SinkId {
+        SinkId::new("crm")
+    }
+
+    fn wants(&self, milestone: Milestone, call: &Call) -> bool {
+        self.0.contains(&milestone) && (milestone != Milestone::Analyzed || call.conclusion.is_some())
+    }
+
+    async fn deliver(&self, _: &Report) -> Result<Vec<Delivery>, StepError> {
+        Ok(Vec::new())
+    }
+
+    async fn check(&self) -> anyhow::Result<String> {
+        Ok(String::new())
+    }
+}
 
 /// What is known of the call.
 #[derive(Default)]

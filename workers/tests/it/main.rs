@@ -1,4 +1,4 @@
-//! Tests of the steps, each against servers of its own. One binary; a file per step, `given` for what they find.
+//! Tests of the steps, each against servers of its own. One binary; a file per step, `given` for what a step finds, `running` for all of it at work.
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 mod analyze;
@@ -8,6 +8,7 @@ mod fetch;
 mod given;
 mod intake;
 mod pipeline;
+mod running;
 mod sync;
 mod transcribe;
 mod twilio;

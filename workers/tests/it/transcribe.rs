@@ -2,45 +2,22 @@
 
 use std::{sync::Arc, time::Duration};
 
-use async_trait::async_trait;
 use sandbox::{
     Fault, Sandbox, Vendor,
     samples::{self, Sample},
 };
 use shared::{
     domain::{
-        Call, Conclusion, Delivery, Milestone, NewJob, Outcome, Recording, Report, SinkId, Speaker, Step, StepError,
-        Transcript, Verdict, Wake, Write,
+        Call, Conclusion, Milestone, NewJob, Outcome, Recording, SinkId, Speaker, Step, StepError, Transcript, Verdict,
+        Wake, Write,
     },
     service::{App, Role},
-    sinks::{Sink, Sinks},
+    sinks::Sinks,
     testing::{Scratch, Shape},
 };
 use workers::{step::Run, steps::transcribe::Transcribe};
 
-use crate::given::{self, Given};
-
-/// A sink that wants to hear of finished calls only.
-struct Crm;
-
-#[async_trait]
-impl Sink for Crm {
-    fn id(&self) -> SinkId {
-        SinkId::new("crm")
-    }
-
-    fn wants(&self, milestone: Milestone, call: &Call) -> bool {
-        milestone == Milestone::Analyzed && call.conclusion.is_some()
-    }
-
-    async fn deliver(&self, _: &Report) -> Result<Vec<Delivery>, StepError> {
-        Ok(Vec::new())
-    }
-
-    async fn check(&self) -> anyhow::Result<String> {
-        Ok(String::new())
-    }
-}
+use crate::given::{self, Crm, Given};
 
 struct World {
     _scratch: Scratch,
@@ -55,7 +32,7 @@ impl World {
         let url = sandbox.base_urls().openai;
         let env = scratch.env().with([("OPENAI_BASE_URL", url.as_str()), ("OPENAI_API_KEY", "sk-test")]);
         let mut app = App::open("test", env.with(settings.iter().copied()), Role::Whole).await.unwrap();
-        app.sinks = Sinks::new(vec![Arc::new(Crm)]);
+        app.sinks = Sinks::new(vec![Arc::new(Crm(&[Milestone::Analyzed]))]);
         Self { _scratch: scratch, sandbox, app }
     }
 

@@ -4,30 +4,14 @@ use sandbox::{CallMode, Fault, PlaceCall, Vendor, samples};
 use shared::{
     db::{self, console},
     domain::{Call, CallId, Conclusion, EventKind, NewEvent, NewJob, ProviderId, Step, Wake},
-    testing::{Shape, eventually},
+    testing::eventually,
 };
 
-use crate::pipeline::{Running, SECRET};
+use crate::running::{Running, SECRET, in_both_shapes};
 
 const TWILIO: ProviderId = ProviderId::new("twilio");
 const POLLING: [(&str, &str); 2] =
     [("TWILIO_RECORDING_POLLING", "true"), ("TWILIO_RECORDING_POLL_INTERVAL_MINUTES", "0.01")];
-
-macro_rules! in_both_shapes {
-    ($($name:ident: $settings:expr),* $(,)?) => {$(
-        mod $name {
-            use super::*;
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn embedded() {
-                super::$name(Running::start(Shape::Embedded, $settings).await).await;
-            }
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn production() {
-                super::$name(Running::start(Shape::Production, $settings).await).await;
-            }
-        }
-    )*};
-}
 
 in_both_shapes! {
     a_callback_becomes_notes_with_both_voices_and_the_callers_number: &[],
@@ -37,45 +21,17 @@ in_both_shapes! {
 }
 
 fn order(at: &Running, sample: &str, mode: CallMode) -> PlaceCall {
-    PlaceCall::new(&at.url, SECRET, sample).provider("twilio").mode(mode)
+    at.order("twilio", sample, mode)
 }
 
+/// The id of a call that was had.
 async fn place(at: &Running, order: PlaceCall) -> String {
-    let placed = at.sandbox.place_call(order).await.unwrap();
-    assert!(placed.answers.iter().all(|answer| answer.status == 200), "{:?}", placed.answers);
-    placed.call_uuid
+    at.place(order).await.call_uuid
 }
 
-async fn find(at: &Running, sid: &str) -> Option<Call> {
-    db::calls::find_by_key(&at.app.db, &TWILIO, sid).await.unwrap()
-}
-
-/// Waits until all our work on the call is done, and its numbers are known. A poll goes on for ever.
-async fn concludes(at: &Running, sid: &str) -> Call {
-    eventually("the call is concluded and nothing is due", async || {
-        let Some(call) = find(at, sid).await else { return false };
-        let jobs = console::jobs(&at.app.db, call.id).await.unwrap();
-        let ended = jobs.iter().all(|job| matches!(job.state.as_str(), "done" | "skipped" | "dead"));
-        ended && call.conclusion.is_some() && call.facts.direction.is_some()
-    })
-    .await;
-    find(at, sid).await.unwrap()
-}
-
-fn notes(at: &Running, sid: &str) -> Vec<String> {
-    let contacts = at.sandbox.state().ghl.contacts;
-    contacts.into_iter().flat_map(|contact| contact.notes).map(|n| n.body).filter(|body| body.contains(sid)).collect()
-}
-
-/// One note on the call, one with the feedback, at most one on the recording; one record.
-fn told_once(at: &Running, sid: &str) -> Vec<String> {
-    let notes = notes(at, sid);
-    let of_kind = |kind: &str| notes.iter().filter(|note| note.starts_with(kind)).count();
-    assert_eq!((of_kind("[Twilio] "), of_kind("[Twilio Feedback] ")), (1, 1), "{notes:#?}");
-    assert!(of_kind("[Twilio Recording] ") <= 1, "{notes:#?}");
-    let records = at.sandbox.state().callmind.records;
-    assert_eq!(records.iter().filter(|record| record.fields["callSid"] == *sid).count(), 1);
-    notes
+/// Waits until all our work on the call is done, and its numbers are known.
+async fn concludes(at: &Running, id: &str) -> Call {
+    at.concludes(&TWILIO, id, |facts| facts.direction.is_some()).await
 }
 
 async fn a_callback_becomes_notes_with_both_voices_and_the_callers_number(at: Running) {
@@ -88,8 +44,8 @@ async fn a_callback_becomes_notes_with_both_voices_and_the_callers_number(at: Ru
     let sample = samples::named("billing").unwrap();
     assert_eq!(call.facts.external_phone.as_ref().map(ToString::to_string).as_ref(), Some(&sample.contact.phone));
     assert_eq!(call.facts.key("call_sid"), Some(sid.as_str()));
-    eventually("the sinks know the number", async || !notes(&at, &sid).is_empty()).await;
-    let notes = told_once(&at, &sid);
+    eventually("the sinks know the number", async || !at.notes(&sid).is_empty()).await;
+    let notes = at.told_once("Twilio", &sid).await;
     let first_words = |channel| {
         let text = &sample.turns.iter().find(|turn| turn.channel == channel).unwrap().text;
         text.split_whitespace().take(4).collect::<Vec<_>>().join(" ")
@@ -110,12 +66,12 @@ async fn a_call_that_no_webhook_tells_of_is_found(at: Running) {
     for sid in [&silent, &told] {
         let call = concludes(&at, sid).await;
         assert_eq!(call.conclusion, Some(Conclusion::Analyzed));
-        told_once(&at, sid);
+        at.told_once("Twilio", sid).await;
     }
     let rounds = || at.sandbox.asked(Vendor::Twilio, "/Recordings.json?DateCreated").len();
     let before = rounds();
     eventually("it goes on asking", async || rounds() > before + 1).await;
-    let call = find(&at, &told).await.unwrap();
+    let call = at.find(&TWILIO, &told).await.unwrap();
     assert_eq!(console::events(&at.app.db, call.id).await.unwrap().len(), 2, "what is found again is nothing new");
     at.stop().await;
 }
@@ -125,8 +81,8 @@ async fn a_call_without_a_recording_says_why(at: Running) {
     let call = concludes(&at, &sid).await;
     assert_eq!(call.conclusion, Some(Conclusion::NotRecorded));
     assert_eq!(call.facts.recording_absence.as_deref(), Some("16101: too short"));
-    eventually("the CRM has its note", async || notes(&at, &sid).len() == 1).await;
-    assert!(!notes(&at, &sid)[0].contains("🔗"));
+    eventually("the CRM has its note", async || at.notes(&sid).len() == 1).await;
+    assert!(!at.notes(&sid)[0].contains("🔗"));
     assert!(at.sandbox.asked(Vendor::Openai, "").is_empty(), "nothing was paid for");
     at.stop().await;
 }
@@ -147,7 +103,7 @@ async fn a_live_call_is_recorded_from_its_answer_on(at: Running) {
     let answers = at.sandbox.hang_up(&sid, SECRET).await.unwrap();
     assert_eq!(answers.iter().map(|answer| answer.status).collect::<Vec<_>>(), [200]);
     concludes(&at, &sid).await;
-    told_once(&at, &sid);
+    at.told_once("Twilio", &sid).await;
     at.stop().await;
 }
 
@@ -161,6 +117,6 @@ async fn known(at: &Running, sid: &str) -> CallId {
         body: format!("CallSid={sid}&CallStatus=queued").into_bytes(),
     };
     assert_eq!(db::events::learn(&at.app.db, vec![event], None, at.app.clock.now()).await.unwrap(), 1);
-    eventually("the call is known", async || find(at, sid).await.is_some()).await;
-    find(at, sid).await.unwrap().id
+    eventually("the call is known", async || at.find(&TWILIO, sid).await.is_some()).await;
+    at.find(&TWILIO, sid).await.unwrap().id
 }
