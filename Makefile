@@ -4,7 +4,7 @@
 
 SERVICES := deploy/dev/services.sh
 EVERYTHING := --workspace --all-features --locked
-SCRIPTS := .ci/run $(wildcard deploy/*/*.sh deploy/*/*/*.sh)
+SCRIPTS := .ci/run $(wildcard deploy/*.sh deploy/*/*.sh deploy/*/*/*.sh)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
