@@ -62,7 +62,11 @@ struct Replay {
 impl Dead {
     /// Does it.
     pub async fn run(self, env: Env) -> anyhow::Result<()> {
-        let app = App::open("cli", env, Role::Beside).await?;
+        let reads = match &self.what {
+            What::List | What::Show(_) => true,
+            What::Replay(replay) => replay.dry_run,
+        };
+        let app = App::open("cli", env, if reads { Role::Reader } else { Role::Beside }).await?;
         let done = match self.what {
             What::List => list(&app).await,
             What::Show(narrow) => show(&app, narrow).await,

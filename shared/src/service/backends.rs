@@ -33,7 +33,7 @@ pub(super) fn check(env: &Env, role: Role) -> anyhow::Result<()> {
         }
     }
     let embedded = ["DATABASE_URL", "AMQP_URL", "S3_BUCKET"].map(unset);
-    if role != Role::Beside && embedded != [embedded[0]; 3] {
+    if !role.is_beside() && embedded != [embedded[0]; 3] {
         tracing::warn!(
             database = if embedded[0] { "embedded" } else { "set" },
             broker = if embedded[1] { "embedded" } else { "set" },
@@ -54,7 +54,7 @@ pub(super) async fn database(env: &Env, role: Role, clock: &Clock) -> anyhow::Re
     if matches!(db, Db::Sqlite(_)) {
         db.migrate().await.context("cannot bring the database up to date")?;
     } else {
-        let patience = if role == Role::Beside { Duration::ZERO } else { PATIENCE };
+        let patience = if role.is_beside() { Duration::ZERO } else { PATIENCE };
         match pending(&db, patience).await.context("the database is out of reach")? {
             0 => {}
             count => bail!("the database lacks {count} migrations of this version: run `tapedeck migrate` first"),
@@ -92,8 +92,10 @@ pub(super) async fn open(env: &Env) -> anyhow::Result<Db> {
     }
 }
 
-pub(super) fn queue(name: &str, env: &Env) -> anyhow::Result<SharedQueue> {
-    let Some(url) = env.secret("AMQP_URL") else { return Ok(Arc::new(MemoryQueue::default())) };
+pub(super) fn queue(name: &str, env: &Env, role: Role) -> anyhow::Result<SharedQueue> {
+    let Some(url) = env.secret("AMQP_URL").filter(|_| role != Role::Reader) else {
+        return Ok(Arc::new(MemoryQueue::default()));
+    };
     let prefix = env.var("AMQP_PREFIX").unwrap_or("tapedeck");
     Ok(Arc::new(RabbitQueue::connect(&url, name, prefix).context("AMQP_URL cannot be used")?))
 }

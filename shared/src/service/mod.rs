@@ -39,6 +39,15 @@ pub enum Role {
     Part,
     /// An operator's command beside whatever runs; takes no ownership of an embedded directory.
     Beside,
+    /// The same, of one that only reads: it does without the broker.
+    Reader,
+}
+
+impl Role {
+    /// Whether somebody else does the work.
+    fn is_beside(self) -> bool {
+        matches!(self, Self::Beside | Self::Reader)
+    }
 }
 
 /// Everything that is passed in. Cheap to clone.
@@ -83,7 +92,7 @@ impl App {
         let sinks = Sinks::from_env(&env, &outside)?;
         let links = links(&env, &db).await?;
         let recordings = recordings::from_env(&env).await?;
-        let queue = backends::queue(name, &env)?;
+        let queue = backends::queue(name, &env, role)?;
         Ok(Self { env, clock, db, queue, recordings, outside, sources, providers, sinks, links, _owner: owner })
     }
 
