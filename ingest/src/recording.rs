@@ -67,8 +67,10 @@ pub(crate) async fn serve(
 }
 
 async fn stream(app: &App, recording: &Recording, headers: &HeaderMap) -> Result<Response, Problem> {
-    let asked = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
-    let part = range::parse(asked, size(recording));
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    // A part of another recording than the player has begun with would be noise to it (RFC 9110 §13.1.5).
+    let same = text(header::IF_RANGE).is_none_or(|asked| asked == etag(recording));
+    let part = range::parse(text(header::RANGE).filter(|_| same), size(recording));
     let bytes = match &part {
         Part::Whole => app.recordings.get(&recording.object_key, None).await?,
         Part::Bytes(range) => app.recordings.get(&recording.object_key, Some(range.clone())).await?,
@@ -79,7 +81,7 @@ async fn stream(app: &App, recording: &Recording, headers: &HeaderMap) -> Result
 
 fn head(recording: &Recording, part: &Part) -> axum::http::response::Builder {
     let size = size(recording);
-    let head = Response::builder().header(header::ACCEPT_RANGES, "bytes");
+    let head = Response::builder().header(header::ACCEPT_RANGES, "bytes").header(header::ETAG, etag(recording));
     match part {
         Part::Whole => head.header(header::CONTENT_LENGTH, size),
         Part::Bytes(range) => head
@@ -91,6 +93,11 @@ fn head(recording: &Recording, part: &Part) -> axum::http::response::Builder {
         }
     }
     .header(header::CONTENT_TYPE, recording.content_type())
+}
+
+/// A recording is its bytes: fetched anew and the same, it has the same tag.
+fn etag(recording: &Recording) -> String {
+    format!("\"{}\"", recording.sha256)
 }
 
 fn size(recording: &Recording) -> u64 {

@@ -68,20 +68,49 @@ async fn a_player_gets_the_whole_or_the_part_that_it_asks_for() {
     }
     assert_eq!(whole.bytes().await.unwrap(), AUDIO);
 
-    let part = follow(&edge, &call, Method::GET).header("range", "bytes=4-7").send().await.unwrap();
-    assert_eq!(part.status(), 206);
-    assert_eq!(part.headers()["content-range"], "bytes 4-7/14");
-    assert_eq!(part.headers()["content-length"], "4");
-    assert_eq!(part.bytes().await.unwrap(), "0123");
-
     let behind = follow(&edge, &call, Method::GET).header("range", "bytes=14-").send().await.unwrap();
     assert_eq!(behind.status(), 416);
     assert_eq!(behind.headers()["content-range"], "bytes */14");
 
-    let head = follow(&edge, &call, Method::HEAD).send().await.unwrap();
+    // Ranges are for GET alone.
+    let head = follow(&edge, &call, Method::HEAD).header("range", "bytes=4-7").send().await.unwrap();
     assert_eq!(head.status(), 200);
-    assert_eq!(head.headers()["content-length"], "14");
+    for (header, value) in [("content-length", "14"), ("accept-ranges", "bytes"), ("content-type", "audio/wav")] {
+        assert_eq!(head.headers()[header], value, "{header}");
+    }
     assert_eq!(head.bytes().await.unwrap(), "");
+}
+
+#[tokio::test]
+async fn a_player_that_seeks_gets_exactly_the_bytes_it_asks_for() {
+    let edge = Edge::start(Shape::Embedded).await;
+    let call = call(&edge, "1000000001", Some(AUDIO)).await;
+    let tag = follow(&edge, &call, Method::HEAD).send().await.unwrap().headers()["etag"].to_str().unwrap().to_owned();
+    let part = |range: &'static str| (range, None, 206);
+    let cases = [
+        (part("bytes=4-7"), "bytes 4-7/14", "0123"),
+        (part("bytes=0-"), "bytes 0-13/14", "RIFF0123456789"),
+        (part("bytes=12-99"), "bytes 12-13/14", "89"),
+        (part("bytes=-3"), "bytes 11-13/14", "789"),
+        (("bytes=4-7", Some(tag.as_str()), 206), "bytes 4-7/14", "0123"),
+        (("bytes=4-7", Some("\"another recording\""), 200), "", "RIFF0123456789"),
+        (("bytes=4-7", Some("Fri, 20 Nov 2026 09:00:00 GMT"), 200), "", "RIFF0123456789"),
+        (("bytes=0-1,5-6", None, 200), "", "RIFF0123456789"),
+        (("seconds=1-2", None, 200), "", "RIFF0123456789"),
+    ];
+    for ((range, condition, status), content_range, expected) in cases {
+        let mut request = follow(&edge, &call, Method::GET).header("range", range);
+        if let Some(condition) = condition {
+            request = request.header("if-range", condition);
+        }
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), status, "{range} {condition:?}");
+        let said = answer.headers().get("content-range").map_or("", |value| value.to_str().unwrap());
+        assert_eq!(said, content_range, "{range}");
+        assert_eq!(answer.headers()["etag"], tag.as_str());
+        assert_eq!(answer.headers()["content-length"], expected.len().to_string(), "{range}");
+        assert_eq!(answer.bytes().await.unwrap(), expected, "{range} {condition:?}");
+    }
 }
 
 #[tokio::test]
