@@ -21,6 +21,7 @@ test: ## every test, against a real PostgreSQL and a real RabbitMQ
 lint: ## formatting, clippy with warnings as errors, the house rules
 	cargo fmt --all --check
 	deploy/dev/sizes.sh
+	deploy/dev/proofs.sh
 	@if command -v shellcheck; then shellcheck -x $(SCRIPTS); else echo "shellcheck is not installed: scripts not checked"; fi
 	cargo clippy $(EVERYTHING) --all-targets -- -D warnings
 

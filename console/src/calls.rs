@@ -1,51 +1,98 @@
-//! `GET /calls` and `GET /calls/{id}`.
+//! `GET /calls`, `GET /calls/{id}` and `GET /conversations/{id}`.
 
 use std::str::FromStr;
 
-use axum::{
-    Json,
-    extract::{Path, Query, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use serde::{Deserialize, de::DeserializeOwned};
 use shared::{
     db::console::{self, CallFilter},
-    domain::{Phone, ProviderId},
+    domain::{CallStatus, Conclusion, Phone, ProviderId},
     service::{App, problem::Problem},
 };
+use utoipa::IntoParams;
 
-use crate::view;
+use crate::{
+    question::{Name, Query},
+    view,
+};
 
 /// A page, unless asked for more or fewer.
 const PAGE: i64 = 50;
 /// The largest page.
 const LARGEST: i64 = 500;
 
-/// What may be asked of the list.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+/// What may be asked of the list; all of it together.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Asked {
+    /// Of one provider.
+    #[param(example = "cloudtalk")]
     provider: Option<String>,
+    /// That came so far.
+    #[param(value_type = Option<CallStatus>)]
     status: Option<String>,
+    /// With this number on the other side; digits with the country code, punctuation does not matter.
+    #[param(example = "+393501234567")]
     phone: Option<String>,
+    /// First heard of at this time or later; a time, or the beginning of a day in UTC.
+    #[param(example = "2026-11-20T09:00:00Z")]
     from: Option<String>,
+    /// First heard of before this time.
+    #[param(example = "2026-11-21")]
     to: Option<String>,
+    /// Our work on which ended so.
+    #[param(value_type = Option<Conclusion>)]
     conclusion: Option<String>,
+    /// With a stored recording, or without one.
+    #[param(value_type = Option<bool>)]
+    recorded: Option<String>,
+    /// `true`: only those with a job that failed for good.
+    #[param(value_type = Option<bool>)]
     dead: Option<String>,
+    /// `next_cursor` of the page before. Calls that come in meanwhile do not move the pages.
     cursor: Option<String>,
+    /// At most so many.
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 500)]
     limit: Option<String>,
 }
 
+/// Calls, newest first, a page at a time
+#[utoipa::path(get, path = "/calls", tag = "calls", params(Asked), responses(
+    (status = 200, description = "a page", body = view::CallPage),
+    (status = 400, description = "a parameter makes no sense; `field` names it"),
+))]
 pub(crate) async fn list(State(app): State<App>, Query(asked): Query<Asked>) -> Result<Json<view::CallPage>, Problem> {
-    let filter = asked.filter()?;
-    let lines = console::calls(&app.db, &filter).await?;
-    Ok(Json(view::CallPage::new(lines, filter.limit)))
+    let asked = asked.filter()?;
+    let limit = usize::try_from(asked.limit).unwrap_or_default();
+    let lines = console::calls(&app.db, &CallFilter { limit: asked.limit + 1, ..asked }).await?;
+    Ok(Json(view::CallPage::load(&app, lines, limit).await))
 }
 
-pub(crate) async fn show(State(app): State<App>, Path(id): Path<String>) -> Result<Json<view::CallDetail>, Problem> {
+/// All that is known of a call, and how far each step is
+#[utoipa::path(get, path = "/calls/{id}", tag = "calls",
+    params(("id" = String, Path, description = "the provider's id of the call, or ours", example = "1042600731")),
+    responses(
+        (status = 200, description = "the call", body = view::CallDetail),
+        (status = 404, description = "no such call"),
+    ))]
+pub(crate) async fn show(State(app): State<App>, Name(id): Name) -> Result<Json<view::CallDetail>, Problem> {
     let call = find(&app, &id).await?;
     Ok(Json(view::CallDetail::load(&app, call).await?))
+}
+
+/// What was said in a call
+#[utoipa::path(get, path = "/conversations/{id}", tag = "calls",
+    params(("id" = String, Path, description = "any name of the conversation: its provider's, the chat's, the call's, or ours",
+        example = "conv_7301kx")),
+    responses(
+        (status = 200, description = "the conversation", body = view::Conversation),
+        (status = 404, description = "no such conversation"),
+    ))]
+pub(crate) async fn conversation(State(app): State<App>, Name(id): Name) -> Result<Json<view::Conversation>, Problem> {
+    let call = find(&app, &id).await?;
+    Ok(Json(view::Conversation::load(&app, call).await?))
 }
 
 /// The call of that name: ours or the provider's.
@@ -66,8 +113,9 @@ impl Asked {
             conclusion: named(
                 "conclusion",
                 self.conclusion,
-                "analyzed, not-recorded, no-speech, too-short or voicemail",
+                "analyzed, not-recorded, no-speech, too-short, voicemail or not-analyzed",
             )?,
+            recorded: self.recorded.map(|text| parsed("recorded", Some(&text), false, "true or false")).transpose()?,
             dead: parsed("dead", self.dead.as_deref(), false, "true or false")?,
             after: self.cursor.map(|text| text.parse().map_err(|why| bad("cursor", why))).transpose()?,
             limit: limit(self.limit.as_deref())?,

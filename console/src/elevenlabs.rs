@@ -1,25 +1,23 @@
 //! Calls with ElevenLabs' agents: `POST /api/calls` starts one or makes one known that was started elsewhere,
 //! `POST /elevenlabs/conversation/{id}/process` fetches one.
 
-use axum::{
-    Json,
-    body::Bytes,
-    extract::{Path, State},
-    http::StatusCode,
-};
-use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use axum::{Json, extract::State, http::StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use shared::{
     db::{
         self,
         events::{Incoming, Recorded},
     },
-    domain::{Call, EventId, NewEvent, NewJob, Phone, ProviderId, Step, Wake},
+    domain::{Call, CallId, EventId, NewEvent, NewJob, Phone, ProviderId, Step, Wake},
     http::{ClientError, ErrorKind},
     providers::elevenlabs::{self, Api, Order, StartedCall},
     service::{App, problem::Problem},
     tying,
 };
+use utoipa::ToSchema;
+
+use crate::question::{Body, Name};
 
 const NAME: ProviderId = ProviderId::new("elevenlabs");
 /// Used where an order does not say which.
@@ -33,21 +31,49 @@ pub(crate) struct Desk {
     api: Option<Api>,
 }
 
-/// With `to_number` alone a call is started; with an id it is one that was started elsewhere.
-#[derive(Deserialize)]
+/// With `to_number` alone a call is started; with `call_sid` or `conversation_id` one that was started elsewhere is made known.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = CallOrder, example = json!({"to_number": "+393501234567", "chat_id": "lead-77", "dynamic_variables": {"name": "Mario"}}))]
 pub(crate) struct Asked {
     to_number: Option<String>,
+    /// `ELEVENLABS_AGENT_ID` where it is not given.
     agent_id: Option<String>,
+    /// `ELEVENLABS_AGENT_PHONE_NUMBER_ID` where it is not given.
     agent_phone_number_id: Option<String>,
+    /// A name for the call, which comes back with its webhooks; made up where it is not given.
     chat_id: Option<String>,
+    /// Texts, numbers and switches that the agent is given.
     #[serde(default)]
+    #[schema(value_type = Object)]
     dynamic_variables: Map<String, Value>,
     call_sid: Option<String>,
     conversation_id: Option<String>,
     /// Has the carrier record a call that was started elsewhere.
     #[serde(default)]
     record: bool,
+}
+
+/// The call, by all its names.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Known {
+    /// `started` here, or `registered`: started elsewhere.
+    #[schema(example = "started")]
+    status: &'static str,
+    call_id: CallId,
+    chat_id: Option<String>,
+    conversation_id: Option<String>,
+    call_sid: Option<String>,
+}
+
+/// What came of a conversation.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Processed {
+    /// `accepted`, or `duplicate`: known already.
+    #[schema(example = "accepted")]
+    status: &'static str,
+    call_id: CallId,
+    conversation_id: String,
 }
 
 impl Desk {
@@ -63,8 +89,15 @@ impl Desk {
     }
 }
 
-/// `POST /api/calls`.
-pub(crate) async fn call(State(desk): State<Desk>, body: Bytes) -> Result<(StatusCode, Json<Value>), Problem> {
+/// Start a call with an ElevenLabs agent, or make one known
+#[utoipa::path(post, path = "/api/calls", tag = "agents", request_body = Asked, responses(
+    (status = 201, description = "the call is known", body = Known),
+    (status = 400, description = "not JSON of that form"),
+    (status = 422, description = "understood but unusable; `field` names what"),
+    (status = 501, description = "ElevenLabs is not set up"),
+    (status = 502, description = "ElevenLabs refused or did not answer; `detail` says whether the call may ring all the same"),
+))]
+pub(crate) async fn call(State(desk): State<Desk>, Body(body): Body) -> Result<(StatusCode, Json<Known>), Problem> {
     let asked: Asked = serde_json::from_slice(&body).map_err(|_| {
         let expected = "expected {to_number, chat_id, …} or {call_sid or conversation_id, chat_id, …} as JSON";
         Problem::new(StatusCode::BAD_REQUEST, expected)
@@ -83,15 +116,20 @@ pub(crate) async fn call(State(desk): State<Desk>, body: Bytes) -> Result<(Statu
         due(&desk.app, NewJob::step(Step::Record, call.id, Wake::No)).await?;
     }
     let StartedCall { conversation_id, call_sid, chat_id, .. } = started;
-    let answer = json!({
-        "status": status, "call_id": call.id, "chat_id": chat_id, "conversation_id": conversation_id,
-        "call_sid": call_sid,
-    });
-    Ok((StatusCode::CREATED, Json(answer)))
+    Ok((StatusCode::CREATED, Json(Known { status, call_id: call.id, chat_id, conversation_id, call_sid })))
 }
 
-/// `POST /elevenlabs/conversation/{id}/process`: as if its webhook came now.
-pub(crate) async fn process(State(desk): State<Desk>, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
+/// Fetch one conversation, as if its webhook came now
+#[utoipa::path(post, path = "/elevenlabs/conversation/{id}/process", tag = "agents",
+    params(("id" = String, Path, description = "ElevenLabs' conversation id", example = "conv_7301kx")),
+    responses(
+        (status = 200, description = "recorded; what is missing of its recording is fetched", body = Processed),
+        (status = 404, description = "ElevenLabs does not know it"),
+        (status = 409, description = "it is not over, or still being processed there"),
+        (status = 501, description = "ElevenLabs is not set up"),
+        (status = 502, description = "ElevenLabs refused or did not answer"),
+    ))]
+pub(crate) async fn process(State(desk): State<Desk>, Name(id): Name) -> Result<Json<Processed>, Problem> {
     let conversation = desk.api()?.conversation(&id).await.map_err(unanswered)?;
     let unknown = || Problem::new(StatusCode::NOT_FOUND, "ElevenLabs does not know this conversation");
     let conversation = conversation.ok_or_else(unknown)?;
@@ -103,7 +141,7 @@ pub(crate) async fn process(State(desk): State<Desk>, Path(id): Path<String>) ->
         due(&desk.app, NewJob::step(Step::Fetch, call.id, Wake::Yes)).await?;
     }
     let status = if recorded == Recorded::New { "accepted" } else { "duplicate" };
-    Ok(Json(json!({"status": status, "call_id": call.id, "conversation_id": id})))
+    Ok(Json(Processed { status, call_id: call.id, conversation_id: id }))
 }
 
 impl Asked {

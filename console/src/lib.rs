@@ -1,22 +1,23 @@
 //! What people and programs may ask: the calls with all that is known of them, what failed, and to try it again.
 //!
-//! - [`calls`], [`costs`], [`dead`], [`recordings`], [`elevenlabs`]: one file per resource. [`view`]: the JSON form of everything, also for the command line.
-//! - [`access`]: who may ask.
+//! - [`calls`], [`costs`], [`dead`], [`recordings`], [`elevenlabs`]: one file per resource, with [`question`] to read what is asked.
+//!   [`view`]: the JSON form of everything, also for the command line.
+//! - [`access`]: who may ask. [`openapi`]: the description of all routes.
 //!
-//! To add a question: its query in `shared/src/db/console`, its form in [`view`], its route in [`router`].
+//! To add a question: its query in `shared/src/db/console`, its form in [`view`], its handler with `#[utoipa::path]`, which
+//! has the path too, and its line in [`routes`].
 
 mod access;
 mod calls;
 mod costs;
 mod dead;
 mod elevenlabs;
+pub mod openapi;
+mod question;
 mod recordings;
 pub mod view;
 
-use axum::{
-    Router, middleware,
-    routing::{get, post},
-};
+use axum::{Router, extract::FromRef, middleware};
 use shared::service::{
     App, listen,
     ops::{self, Needs},
@@ -25,8 +26,10 @@ use shared::service::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use crate::access::Access;
+use crate::openapi::Document;
 
 /// Listens on `CONSOLE_PORT` and serves until `stop` is cancelled. Without `API_TOKEN` only this machine may ask.
 ///
@@ -47,26 +50,58 @@ pub async fn serve(app: App, access: Access, listener: TcpListener, stop: Cancel
     listen::serve(listener, router(app, access, stop.clone()), stop).await;
 }
 
-/// Every route.
+/// Every route of the private listener.
 pub fn router(app: App, access: Access, stop: CancellationToken) -> Router {
     let ops = ops::router(&app, Needs::Database, stop);
-    let agents = Router::new()
-        .route("/api/calls", post(elevenlabs::call))
-        .route("/elevenlabs/conversation/{id}/process", post(elevenlabs::process))
-        .with_state(elevenlabs::Desk::new(&app));
-    Router::new()
-        .route("/calls", get(calls::list))
-        .route("/calls/{id}", get(calls::show))
-        .route("/calls/{id}/replay", post(dead::replay_call))
-        .route("/api/chats/poll-recordings", post(recordings::poll))
-        .route("/costs", get(costs::list))
-        .route("/dead", get(dead::list))
-        .route("/dead/replay", post(dead::replay))
-        .with_state(app)
-        .merge(agents)
+    let document = Document::new(&openapi::document(&app.env, &app.sources));
+    let state = Asked { desk: elevenlabs::Desk::new(&app), document, app };
+    let (routes, _) = routes().with_state(state).split_for_parts();
+    routes
         .layer(middleware::from_fn_with_state(access, access::check))
         .merge(ops)
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(CatchPanicLayer::custom(problem::panicked))
+}
+
+/// Every route that needs the token, with its description.
+fn routes() -> OpenApiRouter<Asked> {
+    OpenApiRouter::new()
+        .routes(routes!(calls::list))
+        .routes(routes!(calls::show))
+        .routes(routes!(calls::conversation))
+        .routes(routes!(dead::replay_call))
+        .routes(routes!(dead::list))
+        .routes(routes!(dead::replay))
+        .routes(routes!(recordings::poll))
+        .routes(routes!(costs::list))
+        .routes(routes!(elevenlabs::call))
+        .routes(routes!(elevenlabs::process))
+        .routes(routes!(openapi::serve))
+}
+
+/// What handlers work with.
+#[derive(Clone)]
+struct Asked {
+    app: App,
+    desk: elevenlabs::Desk,
+    document: Document,
+}
+
+impl FromRef<Asked> for App {
+    fn from_ref(asked: &Asked) -> Self {
+        asked.app.clone()
+    }
+}
+
+impl FromRef<Asked> for elevenlabs::Desk {
+    fn from_ref(asked: &Asked) -> Self {
+        asked.desk.clone()
+    }
+}
+
+impl FromRef<Asked> for Document {
+    fn from_ref(asked: &Asked) -> Self {
+        asked.document.clone()
+    }
 }

@@ -14,6 +14,7 @@ use shared::{
     providers::{Polling, Provider},
     service::{App, problem::Problem},
 };
+use utoipa::ToSchema;
 
 /// Calls that are older are not looked at.
 const AGE: TimeDelta = TimeDelta::days(7);
@@ -25,22 +26,25 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const LOOK: Duration = Duration::from_millis(100);
 
 /// What came of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Polled {
     /// Recordings that were stored meanwhile.
     processed: usize,
     details: Vec<Detail>,
 }
 
-#[derive(Debug, Serialize)]
+/// What came of one call.
+#[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Detail {
+    /// Our id of the call.
     chat_id: CallId,
+    #[schema(example = "CA00000000000000000000000000000001")]
     call_sid: String,
     status: Status,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Status {
     /// The provider has none.
@@ -53,6 +57,12 @@ enum Status {
     Uploaded,
 }
 
+/// Look at once for recordings that are missing
+///
+/// Asks the carrier about each call of the last week without a recording, and waits up to 15 seconds for what it finds.
+#[utoipa::path(post, path = "/api/chats/poll-recordings", tag = "calls", responses(
+    (status = 200, description = "what came of it", body = Polled),
+))]
 pub(crate) async fn poll(State(app): State<App>) -> Result<Json<Polled>, Problem> {
     let now = app.clock.now();
     let mut details = Vec::new();

@@ -17,6 +17,7 @@ mod webhook;
 use axum::{Router, routing::get};
 use shared::{
     env::Env,
+    links,
     service::{
         App, Role, listen,
         ops::{self, Needs},
@@ -71,7 +72,7 @@ pub fn router(app: &App, stop: CancellationToken) -> Router {
         }
     }
     router
-        .route("/api/recordings/{provider}/{call}", get(recording::serve).with_state(app.clone()))
+        .route(links::ROUTE, get(recording::serve).with_state(app.clone()))
         .merge(ops::health(app, Needs::Database, stop))
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)

@@ -10,13 +10,12 @@ use axum::{
     routing::{MethodRouter, post},
 };
 use chrono::{DateTime, Utc};
-use serde_json::json;
 use shared::{
     clock::Clock,
     db::events::Recorded,
     domain::EventKind,
     service::problem::Problem,
-    sources::{Sieve, Source, Unusable, WebhookRequest, WebhookRoute},
+    sources::{Accepted, Sieve, Source, Unusable, WebhookRequest, WebhookRoute},
     telemetry,
 };
 use tracing::{Instrument, Span, field::Empty};
@@ -86,6 +85,9 @@ impl Endpoint {
             refused("unread", "unread", if full { problem.with_status(self.source.busy()) } else { problem })
         };
         let (head, body) = request.into_parts();
+        if !self.source.may_pass(target(&head), &head.headers) {
+            return Err(unverified());
+        }
         let (began, max) = (self.door.clock.now(), self.route.max_bytes);
         let Some(sieve) = self.source.sieve(&self.route, &head.headers, began) else {
             let received = self.door.room.read(&head.headers, body, max).await.map_err(unread)?;
@@ -103,8 +105,8 @@ impl Endpoint {
             Ok(read) => read,
             Err(answer) => return answer,
         };
-        let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
-        let request = WebhookRequest { target, headers: &head.headers, body: &received.bytes, received_at };
+        let request =
+            WebhookRequest { target: target(&head), headers: &head.headers, body: &received.bytes, received_at };
         let (verified, audio) = match sifted {
             Some((sieve, audio)) => (sieve.verify(&request), audio),
             None => (self.source.verify(&request), None),
@@ -124,11 +126,11 @@ impl Endpoint {
         match self.door.recorder.record(event, traceparent, received.into_room()).await {
             Ok((id, Recorded::New)) => {
                 tracing::info!(event.id = %id, "event accepted");
-                accepted(kind, json!({"status": "accepted", "event_id": id}), "accepted")
+                accepted(kind, Accepted::new(id), "accepted")
             }
             Ok((_, Recorded::Duplicate)) => {
                 tracing::info!("event known already");
-                accepted(kind, json!({"status": "duplicate"}), "duplicate")
+                accepted(kind, Accepted::duplicate(), "duplicate")
             }
             Err(error) => refused(unrecorded(error), kind, self.unrecorded(error)),
         }
@@ -144,11 +146,16 @@ impl Endpoint {
     }
 }
 
+/// Path and query exactly as received.
+fn target(head: &Parts) -> &str {
+    head.uri.path_and_query().map_or("/", |target| target.as_str())
+}
+
 fn unverified() -> Answer {
     refused("unverified", "unread", Problem::unauthorized("the signature or secret does not match"))
 }
 
-fn accepted(kind: &'static str, body: serde_json::Value, answer: &'static str) -> Answer {
+fn accepted(kind: &'static str, body: Accepted, answer: &'static str) -> Answer {
     Answer { answer, kind, response: Json(body).into_response() }
 }
 

@@ -10,6 +10,8 @@ use url::Url;
 
 use crate::domain::{Call, ProviderId};
 
+/// The route of the links, on the public listener.
+pub const ROUTE: &str = "/api/recordings/{provider}/{call}";
 /// Bytes of the signature that go into the link.
 const SIGNATURE_BYTES: usize = 18;
 

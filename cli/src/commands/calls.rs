@@ -67,7 +67,7 @@ struct Show {
 impl Calls {
     /// Prints it.
     pub async fn run(self, env: Env) -> anyhow::Result<()> {
-        let app = App::open("cli", env, Role::Beside).await?;
+        let app = App::open("cli", env, Role::Reader).await?;
         let done = match self.what {
             What::List(list) => list.run(&app).await,
             What::Show(show) => show.run(&app).await,
@@ -91,7 +91,7 @@ impl List {
         let lines = console::calls(&app.db, &filter).await?;
         if self.json {
             for line in lines {
-                println!("{}", serde_json::to_string(&CallRow::from(line))?);
+                println!("{}", serde_json::to_string(&CallRow::load(app, line).await)?);
             }
             return Ok(());
         }
@@ -122,7 +122,7 @@ fn row(line: &console::CallLine) -> [String; 8] {
         facts.status.map_or("", |s| s.as_str()).to_owned(),
         facts.direction.map_or("", |d| d.as_str()).to_owned(),
         facts.duration_seconds.map_or_else(String::new, |s| format!("{s:.0}")),
-        if line.recorded { "kept" } else { "" }.to_owned(),
+        if line.object_key.is_some() { "kept" } else { "" }.to_owned(),
         stands,
     ]
 }

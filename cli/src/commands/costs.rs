@@ -29,7 +29,7 @@ impl Costs {
     /// # Errors
     /// When the database is away.
     pub async fn run(self, env: Env) -> anyhow::Result<()> {
-        let app = App::open("tapedeck", env, Role::Beside).await?;
+        let app = App::open("tapedeck", env, Role::Reader).await?;
         let today = app.clock.now().date_naive();
         let since = self.since.or_else(|| today.checked_sub_days(Days::new(DAYS))).unwrap_or(today);
         let sums = spending::since(&app.db, since).await?;

@@ -6,6 +6,7 @@ mod costs;
 mod dead;
 mod demo;
 mod doctor;
+mod openapi;
 mod probe;
 mod serve;
 
@@ -57,6 +58,8 @@ enum Command {
     Doctor,
     /// Bring the schema of DATABASE_URL up to date
     Migrate,
+    /// Print the description of all routes (OpenAPI), with the webhooks of what is set up
+    Openapi,
     /// Ask a URL; succeeds when it answers 2xx (for health checks)
     Probe(probe::Probe),
 }
@@ -86,6 +89,7 @@ impl Cli {
             Command::Costs(costs) => service::run("tapedeck", quietly(), async |env, _| costs.run(env).await),
             Command::Dead(dead) => service::run("tapedeck", quietly(), async |env, _| dead.run(env).await),
             Command::Doctor => service::run("tapedeck", quietly(), async |env, _| doctor::run(env).await),
+            Command::Openapi => service::run("tapedeck", quietly(), async |env, _| openapi::run(&env)),
             Command::Migrate => service::run("tapedeck", env(), serve::migrate),
             Command::Probe(probe) => service::run("tapedeck", quietly(), async |env, _| probe.run(&env).await),
         }

@@ -1,6 +1,8 @@
 //! What each command says when it is alone.
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
+use std::net::TcpListener;
+
 use crate::program::{complaint, printed, run};
 
 #[test]
@@ -47,4 +49,32 @@ fn the_doctor_shows_what_is_set_but_no_secret_and_fails_when_something_does_not_
     assert!(!output.status.success(), "{text}");
     assert!(text.contains("GHL_API_KEY is set") && text.contains("FAILED  gohighlevel"), "{text}");
     assert!(!text.contains("hunter2") && !errors.contains("hunter2"), "{text}{errors}");
+}
+
+#[test]
+fn a_command_that_only_reads_leaves_the_broker_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let broker = TcpListener::bind("127.0.0.1:0").unwrap();
+    broker.set_nonblocking(true).unwrap();
+    let url = format!("amqp://guest:guest@{}", broker.local_addr().unwrap());
+    let settings = [("TAPEDECK_DATA", "data"), ("AMQP_URL", url.as_str())];
+    for command in
+        [&["calls", "list"][..], &["dead", "list"], &["dead", "show"], &["dead", "replay", "--all", "--dry-run"]]
+    {
+        printed(&run(command, directory.path(), &settings));
+        let connected = broker.accept().is_ok();
+        assert!(!connected, "{command:?}");
+    }
+}
+
+#[test]
+fn the_description_of_the_api_is_printed_without_a_server() {
+    let directory = tempfile::tempdir().unwrap();
+    let printed = printed(&run(&["openapi"], directory.path(), &[("CLOUDTALK_WEBHOOK_SECRET", "hunter2")]));
+    let document: serde_json::Value = serde_json::from_str(&printed).unwrap();
+    for path in ["/calls", "/conversations/{id}", "/api/cloudtalk-webhooks/call-ended", "/livez"] {
+        assert!(document["paths"][path].is_object(), "{path} is missing");
+    }
+    assert!(document["paths"]["/webhooks/twilio-recording"].is_null(), "Twilio is not set up");
+    assert!(!printed.contains("hunter2"));
 }

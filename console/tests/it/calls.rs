@@ -4,7 +4,8 @@
 use serde_json::Value;
 use shared::{
     db::settle::End,
-    domain::{CallStatus, Conclusion, Step},
+    domain::{CallFacts, CallKey, CallStatus, Conclusion, Step, Write},
+    sinks::sample,
     testing::Shape,
 };
 
@@ -52,14 +53,105 @@ async fn the_list_is_filtered_and_paged(shape: Shape) {
         assert_eq!(ids(&desk.ask(&format!("/calls?{question}")).await), expected, "{question}");
     }
 
-    let mut seen = Vec::new();
-    let mut next = Some(String::new());
+    assert_eq!(ids(&desk.ask("/calls?limit=5").await), [5, 4, 3, 2, 1]);
+    assert_eq!(desk.ask("/calls?limit=5").await["next_cursor"], Value::Null, "a full page may be the last");
+}
+
+async fn calls_that_come_in_meanwhile_move_no_page(shape: Shape) {
+    let desk = Desk::start(shape).await;
+    for number in 1..=5 {
+        desk.call(number, facts(CallStatus::Completed, "+393500000001")).await;
+    }
+    let (mut seen, mut next, mut newer) = (Vec::new(), Some(String::new()), 6);
     while let Some(cursor) = next {
-        let page = desk.ask(&format!("/calls?limit=2{cursor}")).await;
+        let page = desk.ask(&format!("/calls?limit=2&status=completed{cursor}")).await;
         seen.extend(ids(&page));
         next = page["next_cursor"].as_str().map(|cursor| format!("&cursor={cursor}"));
+        desk.call(newer, facts(CallStatus::Completed, "+393500000001")).await;
+        newer += 1;
     }
-    assert_eq!(seen, [5, 4, 3, 2, 1]);
+    assert_eq!(seen, [5, 4, 3, 2, 1], "each once, none left out");
+}
+
+#[tokio::test]
+async fn calls_that_come_in_meanwhile_move_no_page_embedded() {
+    calls_that_come_in_meanwhile_move_no_page(Shape::Embedded).await;
+}
+
+#[tokio::test]
+async fn calls_that_come_in_meanwhile_move_no_page_in_production() {
+    calls_that_come_in_meanwhile_move_no_page(Shape::Production).await;
+}
+
+async fn a_recording_plays_wherever_it_came_from(shape: Shape) {
+    let desk = Desk::start(shape).await;
+    // The webhook brought a link; the webhook brought nothing, and the API had it.
+    let ways = [(1, Some("https://recordings.example.test/secret")), (2, None)];
+    for (number, link) in ways {
+        let known =
+            CallFacts { recording_url: link.map(str::to_owned), ..facts(CallStatus::Completed, "+393500000001") };
+        let call = desk.call(number, known).await;
+        desk.tried(call, Step::Fetch, End::Done { skipped: None }, vec![recording(call, &desk.app)]).await;
+    }
+    desk.call(3, facts(CallStatus::Completed, "+393500000001")).await;
+    let list = desk.ask("/calls").await;
+    for (line, (number, _)) in list["calls"].as_array().unwrap().iter().rev().zip(ways) {
+        let id = 1_000_000_000 + number;
+        let url = line["recording_url"].as_str().unwrap();
+        assert!(url.starts_with(&format!("https://calls.example.test/api/recordings/cloudtalk/{id}?s=")), "{url}");
+        for path in ["calls", "conversations"] {
+            assert_eq!(desk.ask(&format!("/{path}/{id}")).await["recording_url"], url, "{path}");
+        }
+    }
+    for path in ["/calls/1000000003", "/conversations/1000000003"] {
+        assert_eq!(desk.ask(path).await["recording_url"], Value::Null, "a promised recording is none yet");
+    }
+    assert_eq!(ids(&desk.ask("/calls?recorded=false").await), [3]);
+    assert_eq!(ids(&desk.ask("/calls?recorded=true").await), [2, 1]);
+}
+
+#[tokio::test]
+async fn a_recording_plays_wherever_it_came_from_embedded() {
+    a_recording_plays_wherever_it_came_from(Shape::Embedded).await;
+}
+
+#[tokio::test]
+async fn a_recording_plays_wherever_it_came_from_in_production() {
+    a_recording_plays_wherever_it_came_from(Shape::Production).await;
+}
+
+#[tokio::test]
+async fn a_conversation_is_found_by_each_of_its_names_and_says_who_said_what() {
+    let desk = Desk::start(Shape::Embedded).await;
+    let report = sample::analyzed();
+    let key = |kind: &str, value: &str| CallKey { kind: kind.into(), value: value.into() };
+    let keys = vec![key("chat_id", "lead/77"), key("call_sid", "CA77")];
+    let call = desk.call(1, CallFacts { keys, ..report.call.facts.clone() }).await;
+    let writes = vec![
+        Write::Transcript(call, report.transcript.unwrap()),
+        Write::Feedback(call, report.feedback.unwrap()),
+        concluded(call, Conclusion::Analyzed),
+    ];
+    desk.tried(call, Step::Analyze, End::Done { skipped: None }, writes).await;
+    let seen = desk.ask("/conversations/1000000001").await;
+    for name in [call.to_string().as_str(), "lead%2F77", "CA77"] {
+        assert_eq!(desk.ask(&format!("/conversations/{name}")).await, seen, "{name}");
+    }
+    assert_eq!((&seen["chat_id"], &seen["call_sid"]), (&"lead/77".into(), &"CA77".into()));
+    assert_eq!(
+        (&seen["turns"][0]["speaker"], &seen["turns"][1]["text"]),
+        (&"agent".into(), &"My invoice is wrong.".into())
+    );
+    assert_eq!((&seen["sentiment"], &seen["conclusion"]), (&"positive".into(), &"analyzed".into()));
+    assert_eq!(desk.get("/conversations/nothing").await.status(), 404);
+}
+
+#[tokio::test]
+async fn the_call_says_why_the_provider_has_no_recording() {
+    let desk = Desk::start(Shape::Embedded).await;
+    let known = CallFacts { recording_absence: Some("16101".into()), ..facts(CallStatus::Completed, "+393500000001") };
+    desk.call(1, known).await;
+    assert_eq!(desk.ask("/calls/1000000001").await["call"]["recording_absence"], "16101");
 }
 
 #[tokio::test]
@@ -83,12 +175,22 @@ async fn a_question_that_makes_no_sense_names_its_field() {
         ("dead=maybe", "dead"),
         ("cursor=1", "cursor"),
         ("limit=many", "limit"),
+        ("recorded=perhaps", "recorded"),
     ] {
         let answer = desk.get(&format!("/calls?{question}")).await;
         assert_eq!(answer.status(), 400, "{question}");
         let body: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
         assert_eq!(body["field"], field, "{body}");
     }
+    for path in ["/calls?provder=twilio", "/calls?limit=1&limit=2", "/dead?que=fetch"] {
+        let answer = desk.get(path).await;
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["content-type"] == "application/problem+json"),
+            (400, true),
+            "{path}"
+        );
+    }
+    assert_eq!(desk.get("/calls/%ff").await.status(), 404);
 }
 
 async fn a_call_shows_its_way_through_the_steps(shape: Shape) {
@@ -108,7 +210,7 @@ async fn a_call_shows_its_way_through_the_steps(shape: Shape) {
     let seen = desk.ask(&format!("/calls/{call}")).await;
     assert_eq!(seen, desk.ask("/calls/1000000001").await, "under our id and the provider's");
     assert_eq!(seen["call"]["external_phone"], "+393500000001");
-    let link = seen["recording"]["recording_url"].as_str().unwrap();
+    let link = seen["recording_url"].as_str().unwrap();
     assert!(link.starts_with("https://calls.example.test/api/recordings/cloudtalk/1000000001?s="), "{link}");
     assert_eq!(seen["recording"]["duration_seconds"], 60.0);
     assert_eq!(seen["transcript"], Value::Null);

@@ -73,7 +73,8 @@ impl Desk {
         let received_at = received_at + TimeDelta::minutes(number.into());
         let provider_call_id = Some(format!("{}", 1_000_000_000 + number));
         let key = CallKey { kind: "id".into(), value: provider_call_id.clone().unwrap() };
-        let facts = CallFacts { provider_call_id, keys: vec![key], ..facts };
+        let keys = [vec![key], facts.keys].concat();
+        let facts = CallFacts { provider_call_id, keys, ..facts };
         let event = NewEvent {
             provider: ProviderId::new("cloudtalk"),
             account: "default".into(),

@@ -5,4 +5,6 @@ mod calls;
 mod dead;
 mod desk;
 mod elevenlabs;
+mod openapi;
 mod recordings;
+mod schema;

@@ -69,6 +69,20 @@ async fn an_announced_length_over_the_limit_is_refused_before_the_body_is_sent()
 }
 
 #[tokio::test]
+async fn who_shows_a_wrong_secret_or_no_signature_is_refused_before_the_body_is_sent() {
+    let twilio = [("TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000001"), ("TWILIO_AUTH_TOKEN", "token")];
+    let edge = Edge::with(Shape::Embedded, &twilio).await;
+    for (path, shown) in [(ENDED, "authorization: Bearer guess\r\n"), ("/webhooks/twilio-recording", "")] {
+        let mut socket = TcpStream::connect(edge.base.trim_start_matches("http://")).await.unwrap();
+        let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\n{shown}content-length: 500\r\n\r\n");
+        socket.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 401 "), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_of_unknown_length_is_read_up_to_the_limit_and_no_further() {
     let edge = Edge::start(Shape::Embedded).await;
     let pulled = Arc::new(AtomicUsize::new(0));

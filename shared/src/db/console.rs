@@ -10,9 +10,11 @@ mod unrecorded;
 use chrono::{DateTime, Utc};
 pub use dead::{DeadFilter, DeadGroup, DeadJob, dead, dead_groups};
 pub use list::{CallFilter, CallLine, Cursor, calls};
+use serde::Serialize;
 use sqlx::types::Json;
 pub use timeline::{EventLine, FailureLine, JobLine, events, jobs};
 pub use unrecorded::{Unrecorded, unrecorded};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Db, calls as call_rows};
@@ -42,7 +44,7 @@ pub async fn find(db: &Db, providers: &[ProviderId], name: &str) -> sqlx::Result
 }
 
 /// What a sink holds of a call.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct DeliveryLine {
     /// The sink.
     pub sink: String,

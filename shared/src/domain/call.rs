@@ -3,11 +3,12 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{CallId, EventKind, Phone, ProviderId, Recording};
 
 /// Who called whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
     /// The other party called us.
@@ -27,7 +28,7 @@ impl Direction {
 }
 
 /// How far the call itself (not our work on it) has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum CallStatus {
     /// Ringing or talking.
@@ -53,7 +54,7 @@ impl CallStatus {
 }
 
 /// How our work on a call ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Conclusion {
     /// Recorded, transcribed and analyzed.
@@ -85,7 +86,7 @@ impl Conclusion {
 }
 
 /// The person on our side.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Agent {
     /// The provider's id.
     pub id: Option<String>,
@@ -96,7 +97,7 @@ pub struct Agent {
 }
 
 /// The person on the other side.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Contact {
     /// The provider's id.
     pub id: Option<String>,
@@ -107,7 +108,7 @@ pub struct Contact {
 }
 
 /// A name under which a provider knows a call; a call may have several (`id`, `uuid`).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 pub struct CallKey {
     /// What sort of key: `id`, `uuid`, …
     pub kind: String,

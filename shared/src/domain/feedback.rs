@@ -1,9 +1,10 @@
 //! Feedback: what was measured from the turns, and what a model judged.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Feedback on one call.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Feedback {
     /// Computed from turns and audio.
     pub measured: Measured,
@@ -18,7 +19,7 @@ pub struct Feedback {
 }
 
 /// What can be computed. A value that the recording does not allow is absent, never zero.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Measured {
     /// Seconds.
@@ -47,7 +48,7 @@ pub struct Measured {
 }
 
 /// What can be computed of one party.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct PartyMeasured {
     /// Seconds of talk.
     pub talk_seconds: f64,
@@ -59,7 +60,7 @@ pub struct PartyMeasured {
 }
 
 /// The mood of the other party.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Sentiment {
     /// Content.
@@ -82,7 +83,7 @@ impl Sentiment {
 }
 
 /// What the model judged.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Judged {
     /// A few sentences.
     pub summary: String,
@@ -112,7 +113,7 @@ pub struct Judged {
 }
 
 /// Something that was promised.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ActionItem {
     /// What.
     pub text: String,
@@ -121,7 +122,7 @@ pub struct ActionItem {
 }
 
 /// Who has to act.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Owner {
     /// Our side.
@@ -133,7 +134,7 @@ pub enum Owner {
 }
 
 /// One piece of advice.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Coaching {
     /// What was good.
     #[serde(default)]
@@ -147,7 +148,7 @@ pub struct Coaching {
 }
 
 /// What a model call took.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Usage {
     /// Tokens read.
     pub input_tokens: i64,

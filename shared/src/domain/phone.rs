@@ -1,9 +1,10 @@
 //! Phone numbers as the vendors send them: integers, bare digits, `+E.164`, or with punctuation.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A phone number as `+` and 5 to 15 digits. `Debug` hides all but the last two digits, so that it cannot reach a log.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct Phone(String);
 

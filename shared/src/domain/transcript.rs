@@ -1,9 +1,10 @@
 //! A transcript: speaker-labelled, time-stamped turns.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Who speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Speaker {
     /// The person on our side.
@@ -26,7 +27,7 @@ impl Speaker {
 }
 
 /// What one speaker says without a change of speaker.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Turn {
     /// Seconds from the start of the recording.
     pub start: f64,
@@ -39,7 +40,7 @@ pub struct Turn {
 }
 
 /// The words of a call.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Transcript {
     /// Turns ordered by start.
     pub turns: Vec<Turn>,

@@ -17,6 +17,7 @@ use axum::{
 };
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
+use utoipa::OpenApi;
 
 use super::{App, listen};
 use crate::{queue::Hearing, telemetry::metrics};
@@ -27,6 +28,11 @@ const DEAF: Duration = Duration::from_secs(180);
 const PATIENCE: Duration = Duration::from_secs(2);
 /// An answer of the database is believed for this long, so that nobody can make us ask it all the time.
 const BELIEVED: Duration = Duration::from_secs(1);
+
+/// How the routes are described.
+#[derive(OpenApi)]
+#[openapi(paths(livez, readyz, render))]
+pub struct Described;
 
 /// Whose readiness it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +97,11 @@ impl Ops {
     }
 }
 
+/// Whether the process should go on
+#[utoipa::path(get, path = "/livez", tag = "health", security(()), responses(
+    (status = 200, description = "it should", body = String, content_type = "text/plain"),
+    (status = 503, description = "start it anew", body = String, content_type = "text/plain"),
+))]
 async fn livez(State(ops): State<Arc<Ops>>) -> Response {
     match ops.app.queue.hearing() {
         Hearing::Deaf(time) if time > DEAF => {
@@ -101,6 +112,11 @@ async fn livez(State(ops): State<Arc<Ops>>) -> Response {
     }
 }
 
+/// Whether the process may be given work
+#[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses(
+    (status = 200, description = "it may", body = String, content_type = "text/plain"),
+    (status = 503, description = "what is missing", body = String, content_type = "text/plain"),
+))]
 async fn readyz(State(ops): State<Arc<Ops>>) -> Response {
     let missing = if ops.stop.is_cancelled() {
         Some("shutting down\n")
@@ -117,6 +133,10 @@ async fn readyz(State(ops): State<Arc<Ops>>) -> Response {
     }
 }
 
+/// Metrics for Prometheus
+#[utoipa::path(get, path = "/metrics", tag = "health", security(()), responses(
+    (status = 200, description = "Prometheus' text format", body = String, content_type = "text/plain"),
+))]
 async fn render() -> Response {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics::render()).into_response()
 }

@@ -1,12 +1,17 @@
 //! Refusals as RFC 9457 problem JSON.
 
 use axum::{
+    Json,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::recordings::StoreError;
+
+/// The media type of refusals.
+pub const PROBLEM_JSON: &str = "application/problem+json";
 
 /// The answer to a request that is not carried out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +20,27 @@ pub struct Problem {
     detail: String,
     field: Option<String>,
     hint: Option<Hint>,
+}
+
+/// Why a request was not carried out (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody {
+    /// Always `about:blank`: the status says it all.
+    #[schema(example = "about:blank")]
+    r#type: &'static str,
+    /// The status in words.
+    #[schema(example = "Unprocessable Entity")]
+    title: &'static str,
+    #[schema(example = 422)]
+    status: u16,
+    /// What is wrong.
+    #[schema(example = "not a phone number")]
+    detail: String,
+    /// What is at fault, where it is one field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "to_number")]
+    field: Option<String>,
 }
 
 /// What a header of the answer says.
@@ -63,17 +89,15 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut body = json!({
-            "type": "about:blank",
-            "title": self.status.canonical_reason().unwrap_or("Error"),
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-        });
-        if let Some(field) = self.field {
-            body["field"] = field.into();
-        }
-        let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
-        let mut response = (self.status, content_type, body.to_string()).into_response();
+        let body = ProblemBody {
+            r#type: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: self.detail,
+            field: self.field,
+        };
+        let mut response = (self.status, Json(body)).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         match self.hint {
             Some(Hint::RetryAfter(seconds)) => response.headers_mut().insert(header::RETRY_AFTER, seconds.into()),
             Some(Hint::Bearer) => {

@@ -3,6 +3,7 @@
 //! A provider is a source by implementing [`Source`] beside [`Provider`](crate::providers::Provider); it is listed with the
 //! providers.
 
+mod accepted;
 mod request;
 mod secret;
 mod sieve;
@@ -11,7 +12,9 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, StatusCode};
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 
+pub use accepted::Accepted;
 pub use request::{Refused, Unusable, Verified, WebhookRequest};
 pub use secret::SharedSecret;
 pub use sieve::Sieve;
@@ -40,6 +43,11 @@ pub trait Source: Send + Sync {
     /// Its webhook routes.
     fn webhooks(&self) -> &'static [WebhookRoute];
 
+    /// Whether a request with this head can pass [`Source::verify`]. The body of one that cannot is not read.
+    fn may_pass(&self, _target: &str, _headers: &HeaderMap) -> bool {
+        true
+    }
+
     /// Checks that the request comes from the source, over the raw bytes, in constant time. Nothing is parsed before.
     ///
     /// # Errors
@@ -51,6 +59,11 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// [`Unusable`]: answered with 400 or 422 and the field's name.
     fn receive(&self, route: &WebhookRoute, request: Verified<'_>) -> Result<NewEvent, Unusable>;
+
+    /// A body as it is really sent to this route, with invented values, and its media type; for the API's description.
+    fn example(&self, _route: &WebhookRoute) -> Option<(&'static str, Value)> {
+        None
+    }
 
     /// What it is answered, with `Retry-After`, while its events cannot be recorded: what makes it come again.
     fn busy(&self) -> StatusCode {

@@ -1,6 +1,6 @@
 //! One shared secret, accepted wherever a sender that signs nothing can put it: a header, the URL, a field of the body.
 
-use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, header::AUTHORIZATION};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
@@ -22,17 +22,24 @@ impl SharedSecret {
         Self(secret)
     }
 
+    /// Whether a request with this head can show the secret: what it shows already is right. It may still come in the body.
+    pub fn may_pass(&self, target: &str, headers: &HeaderMap) -> bool {
+        in_head(target, headers).all(|shown| self.is(&shown))
+    }
+
     /// Whether the request shows the secret, and nothing else in the places where it belongs.
     pub fn passes(&self, request: &WebhookRequest<'_>) -> bool {
-        let right = |shown: &Option<String>| shown.as_deref().is_some_and(|shown| same(&self.0, shown));
-        let outside: Vec<_> = in_headers(request).chain(in_query(request)).collect();
         // The body of a request that already showed a wrong secret is not read.
-        if !outside.iter().all(right) {
+        if !self.may_pass(request.target, request.headers) {
             return false;
         }
         let inside = in_body(request.body);
-        let shown = outside.len() + inside.len();
-        shown > 0 && inside.iter().all(right)
+        let shown = in_head(request.target, request.headers).count() + inside.len();
+        shown > 0 && inside.iter().all(|shown| self.is(shown))
+    }
+
+    fn is(&self, shown: &Option<String>) -> bool {
+        shown.as_deref().is_some_and(|shown| same(&self.0, shown))
     }
 }
 
@@ -41,10 +48,14 @@ fn same(secret: &SecretString, shown: &str) -> bool {
     Sha256::digest(secret.expose_secret()).ct_eq(&Sha256::digest(shown)).into()
 }
 
+fn in_head(target: &str, headers: &HeaderMap) -> impl Iterator<Item = Option<String>> {
+    in_headers(headers).chain(in_query(target))
+}
+
 /// `Authorization: Bearer <s>`, `Basic <base64 of any:s>` or bare, and `X-Webhook-Secret`; `None` is what cannot be read.
-fn in_headers<'r>(request: &'r WebhookRequest<'_>) -> impl Iterator<Item = Option<String>> + use<'r> {
-    let authorization = request.headers.get_all(AUTHORIZATION).iter().map(|value| credentials(value.to_str().ok()?));
-    let own = request.headers.get_all(HEADER).iter().map(|value| Some(value.to_str().ok()?.trim().to_owned()));
+fn in_headers(headers: &HeaderMap) -> impl Iterator<Item = Option<String>> {
+    let authorization = headers.get_all(AUTHORIZATION).iter().map(|value| credentials(value.to_str().ok()?));
+    let own = headers.get_all(HEADER).iter().map(|value| Some(value.to_str().ok()?.trim().to_owned()));
     authorization.chain(own)
 }
 
@@ -61,8 +72,8 @@ fn credentials(value: &str) -> Option<String> {
     }
 }
 
-fn in_query<'r>(request: &'r WebhookRequest<'_>) -> impl Iterator<Item = Option<String>> + use<'r> {
-    let query = request.target.split_once('?').map_or("", |(_, query)| query);
+fn in_query(target: &str) -> impl Iterator<Item = Option<String>> {
+    let query = target.split_once('?').map_or("", |(_, query)| query);
     let pairs = url::form_urlencoded::parse(query.as_bytes());
     pairs.filter(|(name, _)| QUERY.contains(&name.as_ref())).map(|(_, value)| Some(value.into_owned()))
 }

@@ -1,7 +1,9 @@
 //! Jobs that failed for good.
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use sqlx::QueryBuilder;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::super::Db;
@@ -18,7 +20,7 @@ pub struct DeadFilter {
 }
 
 /// How many failed alike.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
 pub struct DeadGroup {
     /// The queue.
     pub queue: String,
@@ -33,7 +35,7 @@ pub struct DeadGroup {
 }
 
 /// A job that failed for good.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
 pub struct DeadJob {
     /// Ours.
     pub id: Uuid,

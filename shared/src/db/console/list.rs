@@ -23,6 +23,8 @@ pub struct CallFilter {
     pub to: Option<DateTime<Utc>>,
     /// Our work on which ended so.
     pub conclusion: Option<Conclusion>,
+    /// Those whose recording is stored, or those without one.
+    pub recorded: Option<bool>,
     /// Only those with a job that failed for good.
     pub dead: bool,
     /// Behind this one.
@@ -62,8 +64,8 @@ impl FromStr for Cursor {
 pub struct CallLine {
     /// The call.
     pub call: Call,
-    /// Whether its recording is stored.
-    pub recorded: bool,
+    /// Where its recording is in the store.
+    pub object_key: Option<String>,
     /// How many of its jobs failed for good.
     pub dead_jobs: i64,
 }
@@ -79,12 +81,12 @@ impl CallLine {
 struct Row {
     #[sqlx(flatten)]
     call: calls::Row,
-    recordings: i64,
+    object_key: Option<String>,
     dead_jobs: i64,
 }
 
 const LIST: &str = "select id, provider, account, facts, conclusion, created_at,
-    (select count(*) from recordings r where r.call_id = calls.id) as recordings,
+    (select object_key from recordings r where r.call_id = calls.id) as object_key,
     (select count(*) from jobs j where j.call_id = calls.id and j.state = 'dead') as dead_jobs
     from calls where merged_into is null";
 
@@ -113,6 +115,10 @@ pub async fn calls(db: &Db, filter: &CallFilter) -> sqlx::Result<Vec<CallLine>> 
         if let Some(conclusion) = filter.conclusion {
             query.push(" and conclusion = ").push_bind(conclusion.as_str());
         }
+        if let Some(recorded) = filter.recorded {
+            let exists = if recorded { " and id in" } else { " and id not in" };
+            query.push(exists).push(" (select call_id from recordings)");
+        }
         if filter.dead {
             query.push(" and id in (select call_id from jobs where state = 'dead')");
         }
@@ -122,9 +128,8 @@ pub async fn calls(db: &Db, filter: &CallFilter) -> sqlx::Result<Vec<CallLine>> 
         query.push(" order by created_at desc, id desc limit ").push_bind(filter.limit);
         query.build_query_as().fetch_all(c).await
     })?;
-    let line = |Row { call, recordings, dead_jobs }: Row| {
-        Ok(CallLine { call: call.try_into()?, recorded: recordings > 0, dead_jobs })
-    };
+    let line =
+        |Row { call, object_key, dead_jobs }: Row| Ok(CallLine { call: call.try_into()?, object_key, dead_jobs });
     rows.into_iter().map(line).collect()
 }
 

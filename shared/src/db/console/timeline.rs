@@ -1,13 +1,15 @@
 //! One call's way: its events, its jobs, and every try that failed.
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::super::Db;
 use crate::domain::CallId;
 
 /// An event of a call. Its body stays in the database.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
 pub struct EventLine {
     /// Ours.
     pub id: Uuid,
@@ -18,7 +20,7 @@ pub struct EventLine {
 }
 
 /// A job of a call.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct JobLine {
     /// Ours.
     pub id: Uuid,
@@ -47,8 +49,9 @@ pub struct JobLine {
 }
 
 /// A try that failed.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, Serialize, ToSchema, sqlx::FromRow)]
 pub struct FailureLine {
+    #[serde(skip)]
     job_id: Uuid,
     /// When.
     pub at: DateTime<Utc>,

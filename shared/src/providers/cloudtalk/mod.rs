@@ -12,6 +12,8 @@ mod recording;
 mod verify;
 
 use async_trait::async_trait;
+use axum::http::HeaderMap;
+use serde_json::Value;
 
 use self::{fields::Fields, recording::Opening, verify::Check};
 use super::{Provider, RecordingError};
@@ -77,6 +79,20 @@ impl Source for CloudTalk {
 
     fn webhooks(&self) -> &'static [WebhookRoute] {
         ROUTES
+    }
+
+    fn may_pass(&self, target: &str, headers: &HeaderMap) -> bool {
+        self.check.may_pass(target, headers)
+    }
+
+    fn example(&self, route: &WebhookRoute) -> Option<(&'static str, Value)> {
+        let body = match route.hint {
+            "call-started" => include_str!("../fixtures/cloudtalk_started.json"),
+            "call-ended" => include_str!("../fixtures/cloudtalk_ended_text.json"),
+            "recording-available" => include_str!("../fixtures/cloudtalk_recording_uploaded.json"),
+            _ => return None,
+        };
+        Some(("application/json", serde_json::from_str(body).ok()?))
     }
 
     fn verify<'r>(&self, request: &'r WebhookRequest<'r>) -> Result<Verified<'r>, Refused> {

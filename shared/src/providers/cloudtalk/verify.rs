@@ -1,6 +1,8 @@
 //! CloudTalk signs nothing (facts: telephony §1.1); a workflow can only send a fixed header, a URL or a body field. So
 //! there is one shared secret, accepted wherever the workflow puts it.
 
+use axum::http::HeaderMap;
+
 use super::{SECRET, VERIFY};
 use crate::{
     env::{Env, EnvError},
@@ -25,6 +27,13 @@ impl Check {
         }
         let secret = env.secret(SECRET).ok_or_else(|| EnvError::Missing(SECRET.to_owned()))?;
         Ok(Self::Secret(SharedSecret::new(secret)))
+    }
+
+    pub(super) fn may_pass(&self, target: &str, headers: &HeaderMap) -> bool {
+        match self {
+            Self::Secret(secret) => secret.may_pass(target, headers),
+            Self::Off => true,
+        }
     }
 
     pub(super) fn passes(&self, request: &WebhookRequest<'_>) -> bool {

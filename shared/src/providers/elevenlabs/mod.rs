@@ -108,6 +108,11 @@ impl Source for ElevenLabs {
         Ok(NewEvent { provider: self.id(), account: ACCOUNT.to_owned(), kind, dedupe_key, body })
     }
 
+    fn example(&self, _: &WebhookRoute) -> Option<(&'static str, Value)> {
+        let body = include_str!("../fixtures/elevenlabs_transcription.json");
+        Some(("application/json", serde_json::from_str(body).ok()?))
+    }
+
     fn sieve(
         &self,
         _route: &WebhookRoute,

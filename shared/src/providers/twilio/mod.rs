@@ -14,7 +14,7 @@ mod verify;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, header::CONTENT_TYPE};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -114,6 +114,15 @@ impl Source for Twilio {
 
     fn webhooks(&self) -> &'static [WebhookRoute] {
         ROUTES
+    }
+
+    fn may_pass(&self, _: &str, headers: &HeaderMap) -> bool {
+        self.check.may_pass(headers)
+    }
+
+    fn example(&self, _: &WebhookRoute) -> Option<(&'static str, Value)> {
+        let signed: Value = serde_json::from_str(include_str!("../fixtures/twilio_signed.json")).ok()?;
+        Some(("application/x-www-form-urlencoded", payload::fields(signed[0]["body"].as_str()?)))
     }
 
     fn verify<'r>(&self, request: &'r WebhookRequest<'r>) -> Result<Verified<'r>, Refused> {

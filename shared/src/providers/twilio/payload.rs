@@ -93,6 +93,11 @@ pub(super) fn as_callback(resource: &Value, names: &[(&str, &str)]) -> Vec<u8> {
     form.finish().into_bytes()
 }
 
+/// A form as an object.
+pub(super) fn fields(form: &str) -> Value {
+    form_urlencoded::parse(form.as_bytes()).map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
+}
+
 fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
