@@ -18,7 +18,7 @@ breach() {
 # there CRATE MODULE TEST: whether the module, or its tests in a file of their own, has that function.
 there() {
   local -a files
-  mapfile -t files <(find "$1" \( -path "*/$2.rs" -o -path "*/$2/tests.rs" -o -path "*/$2/mod.rs" \) -type f)
+  mapfile -t files < <(find "$1" \( -path "*/$2.rs" -o -path "*/$2/tests.rs" -o -path "*/$2/mod.rs" \) -type f)
   [[ ${#files[@]} -gt 0 ]] && grep -qE "fn $3(<|\()" -- "${files[@]}"
 }
 
