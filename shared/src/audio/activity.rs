@@ -2,7 +2,7 @@
 //!
 //! It would rather take noise for speech than miss a word: what it lets through costs a little, what it drops is lost.
 
-use super::Span;
+use super::{Span, echo::Levels};
 
 /// Frames per second.
 const FRAMES: u32 = 50;
@@ -56,8 +56,13 @@ impl Detector {
         }
     }
 
+    /// How loud it was so far.
+    pub(super) fn levels(&self) -> Levels<'_> {
+        Levels { frames: &self.levels, seconds: self.frame as f64 / f64::from(self.rate) }
+    }
+
     /// Where somebody speaks, in order and apart from each other by [`HANGOVER`] at least.
-    pub(super) fn finish(self) -> Vec<Span> {
+    pub(super) fn speech(&self) -> Vec<Span> {
         let seconds = self.frame as f64 / f64::from(self.rate);
         let at = |frame: usize| frame as f64 * seconds;
         let spans = spans(&loud(&self.levels));
@@ -128,7 +133,7 @@ mod tests {
     fn heard(parts: &[Vec<f32>]) -> Vec<Span> {
         let mut detector = Detector::new(RATE);
         parts.concat().chunks(333).for_each(|block| detector.hear(block));
-        detector.finish()
+        detector.speech()
     }
 
     fn assert_spans(found: &[Span], expected: &[(f64, f64)]) {

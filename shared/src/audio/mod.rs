@@ -12,6 +12,7 @@ mod activity;
 mod cut;
 mod decimate;
 mod decode;
+mod echo;
 mod open;
 mod pieces;
 mod probe;

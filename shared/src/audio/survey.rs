@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::{NotAudio, Span, activity::Detector, decode};
+use super::{NotAudio, Span, activity::Detector, decode, echo::own_speech};
 
 /// A channel whose loudest sample stays below this was never connected (the softest step of telephony's codecs is 0.0003).
 const DEAD: f32 = 0.001;
@@ -65,8 +65,12 @@ pub fn survey(path: &Path) -> Result<Survey, NotAudio> {
         [_, _] => (true, vec![0, 1]),
         _ => (false, vec![0]),
     };
-    let voices = ears.into_iter().enumerate().filter(|(channel, _)| chosen.contains(channel));
-    let voices = voices.map(|(channel, ear)| Voice { channel, speech: ear.detector.finish() }).collect();
+    let speech = |channel: usize| {
+        let (own, other) = (&ears[channel].detector, ears.get(1 - channel).filter(|_| separate));
+        let speech = own.speech();
+        other.map_or_else(|| speech.clone(), |other| own_speech(&speech, own.levels(), other.detector.levels()))
+    };
+    let voices = chosen.into_iter().map(|channel| Voice { channel, speech: speech(channel) }).collect();
     Ok(Survey { duration_seconds: frames as f64 / f64::from(rate.max(1)), rate, separate, voices })
 }
 
@@ -109,6 +113,17 @@ mod tests {
         assert_eq!(heard.voices.iter().map(|v| v.channel).collect::<Vec<_>>(), [0, 1]);
         assert!((heard.duration_seconds - 5.0).abs() < 0.001);
         assert!((heard.speech_seconds() - 4.0).abs() < 0.2, "{}", heard.speech_seconds());
+    }
+
+    #[test]
+    fn the_other_party_is_not_heard_twice() {
+        let caller = [silence(1.0), babble(4.0, 0.4), silence(3.0)].concat();
+        let echo = [silence(0.15), caller.iter().map(|sample| sample * 0.02).collect()].concat();
+        let agent = [silence(6.0), babble(2.0, 0.3)].concat();
+        let agent: Vec<f32> = agent.iter().zip(&echo).map(|(own, echo)| own + echo).collect();
+        let heard = survey(wav(&[caller, agent]).path()).unwrap();
+        let agent = &heard.voices[1].speech;
+        assert!(heard.separate && agent.len() == 1 && (agent[0].start - 6.0).abs() < 0.1, "{agent:?}");
     }
 
     #[test]
