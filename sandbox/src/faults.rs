@@ -23,6 +23,9 @@ pub struct Fault {
     /// Only paths that contain this.
     #[serde(default)]
     pub path_contains: Option<String>,
+    /// How many requests that match are let through first.
+    #[serde(default)]
+    pub after: u32,
     /// How many requests are hit; none means until the rule is cleared.
     #[serde(default)]
     pub times: Option<u32>,
@@ -78,7 +81,7 @@ impl Fault {
     /// Every request of this vendor, until cleared; narrow it with the methods below.
     #[must_use]
     pub fn new(vendor: Vendor, fault: FaultKind) -> Self {
-        Self { vendor, method: None, path_contains: None, times: None, fault }
+        Self { vendor, method: None, path_contains: None, after: 0, times: None, fault }
     }
 
     /// A status with the vendor's own body, for every request of this vendor until cleared.
@@ -98,6 +101,13 @@ impl Fault {
     #[must_use]
     pub fn path(mut self, part: impl Into<String>) -> Self {
         self.path_contains = Some(part.into());
+        self
+    }
+
+    /// Lets so many requests through first.
+    #[must_use]
+    pub fn after(mut self, requests: u32) -> Self {
+        self.after = requests;
         self
     }
 
@@ -131,6 +141,13 @@ impl Fault {
             && self.times != Some(0)
             && self.method.as_deref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
             && self.path_contains.as_deref().is_none_or(|part| path.contains(part))
+    }
+
+    /// Counts a request that matches.
+    fn is_due(&mut self) -> bool {
+        let due = self.after == 0;
+        self.after = self.after.saturating_sub(1);
+        due
     }
 }
 
@@ -182,7 +199,7 @@ impl Faults {
             return None;
         }
         let mut rules = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = rules.iter().position(|rule| rule.hits(vendor, method, path))?;
+        let at = rules.iter_mut().position(|rule| rule.hits(vendor, method, path) && rule.is_due())?;
         let kind = rules[at].fault.clone();
         if let Some(times) = &mut rules[at].times {
             *times -= 1;

@@ -23,7 +23,7 @@ async fn main() -> anyhow::Result<()> {
     let speech = Speech::from_env(&Env::from_process()?, &outside)?;
     let speech = speech.context("set OPENAI_API_KEY or TRANSCRIBE_BASE_URL")?;
     let transcript = match speech
-        .transcribe(&file, &std::env::temp_dir(), [Speaker::Caller, Speaker::Agent], &Purse::unlisted())
+        .transcribe(&file, &std::env::temp_dir(), [Speaker::Caller, Speaker::Agent], &Purse::unlisted(), None)
         .await?
     {
         Heard::Words(transcript) => transcript,

@@ -8,7 +8,8 @@ use shared::domain::{Job, Outcome, Step, StepError};
 /// One step of the pipeline.
 ///
 /// It may be run twice for the same job, also at the same time after a lost lease: the second run must change nothing
-/// outside. It writes nothing to the database itself; the runner writes its [`Outcome`] together with the job's end.
+/// outside. It writes nothing to the database itself; the runner writes its [`Outcome`] together with the job's end. Only
+/// what was paid for in the middle of a step is kept at once, where nothing but that step looks for it.
 #[async_trait]
 pub trait Run: Send + Sync {
     /// Which step this is.

@@ -20,16 +20,24 @@ pub(super) fn known(model: &str) -> Option<&'static [&'static str]> {
     }
 }
 
-/// `words`: whether `timestamp_granularities[]` asked for them.
-pub(super) fn answer(format: &str, model: &str, said: &[Said], duration: f64, words: bool) -> Response {
+/// What was asked beside the format.
+pub(super) struct Asked<'a> {
+    pub(super) model: &'a str,
+    /// Whether `timestamp_granularities[]` wants them.
+    pub(super) words: bool,
+    /// Channels whose voices have a name.
+    pub(super) voices: &'a [(usize, String)],
+}
+
+pub(super) fn answer(format: &str, asked: &Asked<'_>, said: &[Said], duration: f64) -> Response {
     let text = said.iter().map(Said::text).collect::<Vec<_>>().join(" ");
     match format {
         "text" => format!("{text}\n").into_response(),
         "srt" => subtitles(said, ',', "").into_response(),
         "vtt" => subtitles(said, '.', "WEBVTT\n\n").into_response(),
-        "verbose_json" => Json(verbose(said, &text, duration, words)).into_response(),
-        "diarized_json" => Json(diarized(said, &text, duration)).into_response(),
-        _ => Json(plain(model, &text, duration)).into_response(),
+        "verbose_json" => Json(verbose(said, &text, duration, asked.words)).into_response(),
+        "diarized_json" => Json(diarized(said, &text, duration, asked.voices)).into_response(),
+        _ => Json(plain(asked.model, &text, duration)).into_response(),
     }
 }
 
@@ -75,12 +83,16 @@ fn verbose(said: &[Said], text: &str, duration: f64, words: bool) -> Value {
     body
 }
 
-fn diarized(said: &[Said], text: &str, duration: f64) -> Value {
+fn diarized(said: &[Said], text: &str, duration: f64, voices: &[(usize, String)]) -> Value {
     let first = said.first().map(|said| said.channel);
+    let label = |channel: usize| {
+        let named = voices.iter().find(|(known, _)| *known == channel).map(|(_, name)| name.as_str());
+        named.unwrap_or(if Some(channel) == first { "A" } else { "B" })
+    };
     let segment = |(at, said): (usize, &Said)| {
         json!({
             "type": "transcript.text.segment", "id": format!("seg_{:03}", at + 1), "start": said.start,
-            "end": said.end, "text": said.text(), "speaker": if Some(said.channel) == first { "A" } else { "B" },
+            "end": said.end, "text": said.text(), "speaker": label(said.channel),
         })
     };
     json!({

@@ -8,6 +8,7 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 
@@ -47,6 +48,10 @@ struct Form {
     model: String,
     format: Option<String>,
     words: bool,
+    prompt: bool,
+    chunked: bool,
+    /// Names of voices, and data URLs with samples of them, in the same order.
+    voices: (Vec<String>, Vec<String>),
 }
 
 pub(super) async fn transcribe(State(world): State<Shared>, request: Request) -> Response {
@@ -54,7 +59,7 @@ pub(super) async fn transcribe(State(world): State<Shared>, request: Request) ->
         Ok(form) => form,
         Err(refused) => return refused,
     };
-    let Some(file) = form.file else {
+    let Some(file) = form.file.clone() else {
         return invalid("you must provide a file", Some("file"), None);
     };
     let Some(known) = formats::known(&form.model) else {
@@ -65,6 +70,10 @@ pub(super) async fn transcribe(State(world): State<Shared>, request: Request) ->
     if !known.contains(&format) {
         return wrong_format(format, &form.model, known);
     }
+    let voices = match voices(&world, &form).await {
+        Ok(voices) => voices,
+        Err(refused) => return refused,
+    };
     let heard = hear(&world, file).await;
     let (said, duration) = match &*heard {
         Heard::Undecodable => return undecodable(),
@@ -72,8 +81,12 @@ pub(super) async fn transcribe(State(world): State<Shared>, request: Request) ->
         Heard::Silence { duration } => (Vec::new(), *duration),
         Heard::Piece { parts, duration } => (parts.iter().flat_map(said).collect(), *duration),
     };
+    if let Some(refused) = not_diarizable(&form, duration) {
+        return refused;
+    }
     world.openai.transcriptions.fetch_add(1, Ordering::Relaxed);
-    formats::answer(format, &form.model, &said, duration, form.words)
+    let asked = formats::Asked { model: &form.model, words: form.words, voices: &voices };
+    formats::answer(format, &asked, &said, duration)
 }
 
 async fn read(request: Request) -> Result<Form, Response> {
@@ -91,10 +104,52 @@ async fn read(request: Request) -> Result<Form, Response> {
             Some("model") => form.model = part.text().await.map_err(broken)?,
             Some("response_format") => form.format = Some(part.text().await.map_err(broken)?),
             Some("timestamp_granularities[]") => form.words |= part.text().await.map_err(broken)? == "word",
+            Some("prompt") => form.prompt = true,
+            Some("chunking_strategy") => form.chunked = true,
+            Some("known_speaker_names[]") => form.voices.0.push(part.text().await.map_err(broken)?),
+            Some("known_speaker_references[]") => form.voices.1.push(part.text().await.map_err(broken)?),
             _ => {}
         }
     }
     Ok(form)
+}
+
+/// What the diarizing model refuses (facts, crm_ai §2.2).
+fn not_diarizable(form: &Form, duration: f64) -> Option<Response> {
+    let diarizing = form.model.contains("diarize");
+    if diarizing && form.prompt {
+        return Some(invalid("Prompt is not supported for this model.", Some("prompt"), Some("unsupported_parameter")));
+    }
+    (diarizing && duration > 30.0 && !form.chunked).then(|| {
+        let message = "chunking_strategy is required for diarization of inputs longer than 30 seconds.";
+        invalid(message, Some("chunking_strategy"), Some("missing_required_parameter"))
+    })
+}
+
+/// Whose voice each sample is: the channel, and the name that it was given.
+async fn voices(world: &World, form: &Form) -> Result<Vec<(usize, String)>, Response> {
+    let (names, references) = &form.voices;
+    let refused = |why: &str| invalid(why, Some("known_speaker_references"), Some("invalid_value"));
+    if names.len() != references.len() || names.len() > 4 {
+        return Err(refused("Expected as many known speaker references as names, at most 4."));
+    }
+    let mut voices = Vec::new();
+    for (name, reference) in names.iter().zip(references) {
+        let sound = reference.strip_prefix("data:audio/").and_then(|rest| rest.split_once(";base64,"));
+        let sound = sound.and_then(|(_, sound)| STANDARD.decode(sound).ok());
+        let Some(sound) = sound else { return Err(refused("Expected data URLs with audio.")) };
+        match &*hear(world, sound.into()).await {
+            Heard::Undecodable => return Err(undecodable()),
+            Heard::Piece { duration, .. } if !(2.0..=10.1).contains(duration) => {
+                return Err(refused("Known speaker references must be between 2 and 10 seconds long."));
+            }
+            Heard::Piece { parts, .. } => {
+                voices.extend(parts.iter().flat_map(said).next().map(|said| (said.channel, name.clone())));
+            }
+            Heard::Unknown | Heard::Silence { .. } => {}
+        }
+    }
+    Ok(voices)
 }
 
 /// Reads to the end in any case: who is cut off while writing never sees the refusal.

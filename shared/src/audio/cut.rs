@@ -26,6 +26,8 @@ const TURN_PAUSE: f64 = 1.5;
 pub enum Grain {
     /// Replies will have times.
     Long,
+    /// Replies will have times and tell voices apart: as much as the limits allow.
+    Whole,
     /// Replies will be text only.
     Turn,
 }
@@ -104,7 +106,11 @@ impl Piece {
 /// The pieces of all voices, each voice's in order.
 pub fn cut(survey: &Survey, grain: Grain, limits: Limits) -> Vec<Piece> {
     let bytes = limits.bytes.saturating_sub(64) as f64 / (2.0 * f64::from(survey.rate.max(1)));
-    let target = if grain == Grain::Long { LONG } else { TURN };
+    let target = match grain {
+        Grain::Long => LONG,
+        Grain::Whole => limits.seconds,
+        Grain::Turn => TURN,
+    };
     let longest = target.min(limits.seconds).min(bytes).max(2.0 * PADDING + 1.0);
     let mut pieces = Vec::new();
     for voice in &survey.voices {
@@ -130,7 +136,7 @@ fn cut_voice(voice: &Voice, others: &[Span], grain: Grain, longest: f64, end: f6
             let pause = Span { start: span.start - before, end: span.start };
             length + stretch.seconds() > longest
                 || match grain {
-                    Grain::Long => length > longest * FULL && before > 2.0 * PADDING,
+                    Grain::Long | Grain::Whole => length > longest * FULL && before > 2.0 * PADDING,
                     Grain::Turn => is_turn_end(pause, others),
                 }
         });

@@ -37,6 +37,7 @@ pub mod deliveries;
 pub mod events;
 pub mod feedback;
 pub mod jobs;
+pub mod pieces;
 pub mod recordings;
 pub mod reports;
 pub mod settings;

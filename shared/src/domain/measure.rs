@@ -54,7 +54,7 @@ fn in_order(turns: &[Turn], duration: f64) -> Vec<Turn> {
 fn speakers_known(turns: &[Turn], channels_known: bool) -> bool {
     let heard = |speaker| turns.iter().any(|t| t.speaker == speaker);
     !turns.is_empty()
-        && !heard(Speaker::Unknown)
+        && turns.iter().all(|t| t.speaker.is_party())
         && (channels_known || (heard(Speaker::Agent) && heard(Speaker::Caller)))
 }
 

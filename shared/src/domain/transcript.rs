@@ -1,11 +1,14 @@
 //! A transcript: speaker-labelled, time-stamped turns.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, Type},
+};
 
-/// Who speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
+/// Who speaks. As text: `agent`, `caller`, `unknown`, `voice-1`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum Speaker {
     /// The person on our side.
     Agent,
@@ -13,6 +16,8 @@ pub enum Speaker {
     Caller,
     /// It cannot be told.
     Unknown,
+    /// A voice that is told from the others, from 1 in the order in which they are heard. Whose it is, is not known.
+    Voice(u8),
 }
 
 impl Speaker {
@@ -22,9 +27,70 @@ impl Speaker {
             Self::Agent => "Agent",
             Self::Caller => "Caller",
             Self::Unknown => "Speaker",
+            Self::Voice(1) => "Speaker 1",
+            Self::Voice(2) => "Speaker 2",
+            Self::Voice(3) => "Speaker 3",
+            Self::Voice(4) => "Speaker 4",
+            Self::Voice(_) => "Another speaker",
+        }
+    }
+
+    /// Whether it is known which side speaks.
+    pub const fn is_party(self) -> bool {
+        matches!(self, Self::Agent | Self::Caller)
+    }
+}
+
+impl std::fmt::Display for Speaker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Agent => f.write_str("agent"),
+            Self::Caller => f.write_str("caller"),
+            Self::Unknown => f.write_str("unknown"),
+            Self::Voice(number) => write!(f, "voice-{number}"),
         }
     }
 }
+
+impl std::str::FromStr for Speaker {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "agent" => Ok(Self::Agent),
+            "caller" => Ok(Self::Caller),
+            "unknown" => Ok(Self::Unknown),
+            other => {
+                let number = other.strip_prefix("voice-").and_then(|number| number.parse().ok());
+                number.map(Self::Voice).ok_or_else(|| format!("no speaker: {other}"))
+            }
+        }
+    }
+}
+
+impl From<Speaker> for String {
+    fn from(speaker: Speaker) -> Self {
+        speaker.to_string()
+    }
+}
+
+impl TryFrom<String> for Speaker {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl PartialSchema for Speaker {
+    fn schema() -> RefOr<Schema> {
+        let text =
+            ObjectBuilder::new().schema_type(Type::String).pattern(Some("^(agent|caller|unknown|voice-[0-9]+)$"));
+        text.description(Some("Who speaks; voice-1 is told from voice-2, and neither is known to be a party.")).into()
+    }
+}
+
+impl ToSchema for Speaker {}
 
 /// What one speaker says without a change of speaker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -44,7 +110,7 @@ pub struct Turn {
 pub struct Transcript {
     /// Turns ordered by start.
     pub turns: Vec<Turn>,
-    /// Language as the speech server names it.
+    /// ISO 639-1 code of the language, where it was set or heard.
     pub language: Option<String>,
     /// The model that heard it.
     pub model: String,
@@ -70,5 +136,25 @@ impl Transcript {
     /// Number of words.
     pub fn words(&self) -> usize {
         self.turns.iter().map(|t| t.text.split_whitespace().count()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests may panic")]
+    use super::*;
+
+    #[test]
+    fn speakers_are_written_down_and_read_again() {
+        for (speaker, text) in [
+            (Speaker::Agent, "\"agent\""),
+            (Speaker::Caller, "\"caller\""),
+            (Speaker::Unknown, "\"unknown\""),
+            (Speaker::Voice(2), "\"voice-2\""),
+        ] {
+            assert_eq!(serde_json::to_string(&speaker).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Speaker>(text).unwrap(), speaker);
+        }
+        assert!(serde_json::from_str::<Speaker>("\"voice-x\"").is_err());
     }
 }

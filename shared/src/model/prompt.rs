@@ -51,8 +51,9 @@ pub(super) fn spoken(transcript: &Transcript) -> Vec<String> {
 
 /// A quote without the name that the model may have copied with it.
 pub(super) fn without_name(quote: &str) -> &str {
-    let names = [Speaker::Agent, Speaker::Caller, Speaker::Unknown].map(Speaker::label);
-    let rest = names.iter().find_map(|name| quote.trim().strip_prefix(name)?.strip_prefix(':'));
+    let voices = (1..=5).map(Speaker::Voice);
+    let mut names = [Speaker::Agent, Speaker::Caller, Speaker::Unknown].into_iter().chain(voices).map(Speaker::label);
+    let rest = names.find_map(|name| quote.trim().strip_prefix(name)?.strip_prefix(':'));
     rest.unwrap_or(quote).trim()
 }
 

@@ -14,7 +14,7 @@ use async_openai::{
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::{Speech, reply::Reply};
+use super::{buy::Order, listener::Listener, reply::Reply, voices::Reference};
 use crate::{
     audio::Grain,
     domain::{Purchase, StepError},
@@ -22,7 +22,6 @@ use crate::{
         ClientError,
         openai::{client_error, step_error},
     },
-    ledger::Purse,
 };
 
 /// What is asked for, from much to little.
@@ -53,7 +52,12 @@ impl From<u8> for Format {
 impl Format {
     /// How finely to cut for it.
     pub(super) fn grain(self) -> Grain {
-        if self == Self::Json { Grain::Turn } else { Grain::Long }
+        match self {
+            Self::Words | Self::Segments => Grain::Long,
+            // Who is who can be told within one piece, and is guessed across two.
+            Self::Diarized => Grain::Whole,
+            Self::Json => Grain::Turn,
+        }
     }
 
     /// What to ask for instead.
@@ -76,20 +80,21 @@ pub(super) enum NoReply {
     Step(StepError),
 }
 
-impl Speech {
+impl Order<'_> {
     /// Sends one file with so many seconds of audio. Nothing is repeated here.
-    pub(super) async fn ask(&self, wav: Bytes, seconds: f64, purse: &Purse) -> Result<Reply, NoReply> {
-        let format = self.format();
-        let request = self.request(wav, format).map_err(|e| NoReply::Step(StepError::fail("bad-request", e)))?;
-        let audio = self.client.audio();
-        let transcription = audio.transcription().path(self.settings.path.as_str());
+    pub(super) async fn ask(&self, wav: Bytes, seconds: f64, format: Format) -> Result<Reply, NoReply> {
+        let (speech, listener) = (self.speech, self.listener);
+        let request = request(listener, wav, format, self.voices);
+        let request = request.map_err(|e| NoReply::Step(StepError::fail("bad-request", e)))?;
+        let audio = speech.client.audio();
+        let transcription = audio.transcription().path(speech.settings.path.as_str());
         let transcription = transcription.map_err(|e| NoReply::Step(StepError::fail("bad-setting", e)))?;
-        let vendor = self.vendor.name();
-        let cost = self.settings.cost(seconds);
-        let held = purse.reserve(cost).await.map_err(NoReply::Step)?;
-        let error = match tokio::time::timeout(self.settings.timeout, transcription.create_raw(request)).await {
+        let vendor = speech.vendor.name();
+        let cost = listener.cost(seconds);
+        let held = self.purse.reserve(cost).await.map_err(NoReply::Step)?;
+        let error = match tokio::time::timeout(speech.settings.timeout, transcription.create_raw(request)).await {
             Ok(Ok(body)) => {
-                held.paid(&self.settings.model, Purchase::Audio(seconds), cost).await;
+                held.paid(&listener.model, Purchase::Audio(seconds), cost).await;
                 match Reply::read(&body) {
                     Some(reply) => return Ok(reply),
                     None => self.noted(ClientError::nonsense(vendor, "answered something that is no transcript")).await,
@@ -105,39 +110,52 @@ impl Speech {
         Err(match meaning(&error) {
             Meaning::TooLong => NoReply::TooLong,
             Meaning::WrongFormat if format.less().is_some() => NoReply::NotAs(format),
-            Meaning::WrongFormat | Meaning::Other => NoReply::Step(step_error(&self.vendor, error).await),
+            Meaning::WrongFormat | Meaning::Other => NoReply::Step(step_error(&speech.vendor, error).await),
         })
     }
 
     /// Tells the circuit of a failure that only shows in the body, or in its absence.
     async fn noted(&self, error: ClientError) -> ClientError {
-        self.vendor.note(Some(&error)).await;
+        self.speech.vendor.note(Some(&error)).await;
         error
     }
+}
 
-    fn request(&self, wav: Bytes, format: Format) -> Result<CreateTranscriptionRequest, OpenAIError> {
-        let mut request = CreateTranscriptionRequestArgs::default();
-        let source = InputSource::Bytes { filename: "piece.wav".into(), bytes: wav };
-        request.file(AudioInput { source }).model(&self.settings.model);
-        if let Some(language) = &self.settings.language {
-            request.language(language);
-        }
-        // The diarizing model takes no prompt (facts, crm_ai §2.2).
-        if let Some(prompt) = self.settings.prompt.as_ref().filter(|_| format != Format::Diarized) {
-            request.prompt(prompt);
-        }
-        match format {
-            Format::Words => request
-                .response_format(AudioResponseFormat::VerboseJson)
-                .timestamp_granularities([TimestampGranularity::Segment, TimestampGranularity::Word]),
-            Format::Segments => request.response_format(AudioResponseFormat::VerboseJson),
-            Format::Diarized => request
-                .response_format(AudioResponseFormat::DiarizedJson)
-                .chunking_strategy(TranscriptionChunkingStrategy::Auto),
-            Format::Json => request.response_format(AudioResponseFormat::Json),
-        };
-        request.build()
+fn request(
+    listener: &Listener,
+    wav: Bytes,
+    format: Format,
+    voices: &[Reference],
+) -> Result<CreateTranscriptionRequest, OpenAIError> {
+    let mut request = CreateTranscriptionRequestArgs::default();
+    let source = InputSource::Bytes { filename: "piece.wav".into(), bytes: wav };
+    request.file(AudioInput { source }).model(&listener.model);
+    match listener.languages.as_slice() {
+        [language] => drop(request.language(language)),
+        [_, _, ..] if listener.known.languages => drop(request.languages(listener.languages.clone())),
+        _ => {}
     }
+    if !listener.keywords.is_empty() {
+        request.keywords(listener.keywords.clone());
+    }
+    if let Some(prompt) = &listener.prompt {
+        request.prompt(prompt);
+    }
+    if !voices.is_empty() {
+        request.known_speaker_names(voices.iter().map(|voice| voice.name.clone()).collect::<Vec<_>>());
+        request.known_speaker_references(voices.iter().map(|voice| voice.sound.clone()).collect::<Vec<_>>());
+    }
+    match format {
+        Format::Words => request
+            .response_format(AudioResponseFormat::VerboseJson)
+            .timestamp_granularities([TimestampGranularity::Segment, TimestampGranularity::Word]),
+        Format::Segments => request.response_format(AudioResponseFormat::VerboseJson),
+        Format::Diarized => request
+            .response_format(AudioResponseFormat::DiarizedJson)
+            .chunking_strategy(TranscriptionChunkingStrategy::Auto),
+        Format::Json => request.response_format(AudioResponseFormat::Json),
+    };
+    request.build()
 }
 
 enum Meaning {

@@ -1,4 +1,5 @@
-//! Buys the replies to all pieces of a call. What is paid for is kept: a server that fails in the middle is waited for.
+//! Buys the replies to all pieces of a call. What is paid for is kept at once, and a server that fails in the middle is
+//! waited for.
 
 use std::{
     path::{Path, PathBuf},
@@ -12,7 +13,10 @@ use futures::{StreamExt, stream};
 use super::{
     Speech,
     ask::{Format, NoReply},
+    kept::Shelf,
+    listener::Listener,
     reply::Reply,
+    voices::Reference,
 };
 use crate::{
     audio::{self, Piece},
@@ -46,14 +50,34 @@ pub(super) enum Trouble {
 /// A piece that was not bought, and why; `None` when it was not tried.
 type Left = (Piece, PathBuf, Option<NoReply>);
 
-impl Speech {
-    /// Buys the replies, a few at a time, in the order of the pieces.
-    pub(super) async fn buy_all(&self, files: Vec<(Piece, PathBuf)>, purse: &Purse) -> Result<Vec<Bought>, Trouble> {
-        let mut bought: Vec<Bought> = Vec::with_capacity(files.len());
+/// Who is asked, for which pieces, and what is known beforehand.
+#[derive(Clone, Copy)]
+pub(super) struct Order<'a> {
+    pub(super) speech: &'a Speech,
+    pub(super) listener: &'a Listener,
+    pub(super) purse: &'a Purse,
+    pub(super) shelf: &'a Shelf<'a>,
+    /// Voices that the server is to recognise.
+    pub(super) voices: &'a [Reference],
+}
+
+impl Order<'_> {
+    /// What the replies depend on beside the sound.
+    pub(super) fn terms(&self, format: Format) -> String {
+        let voices: Vec<&str> = self.voices.iter().map(|voice| voice.name.as_str()).collect();
+        format!("{}/{voices:?}", self.listener.terms(format))
+    }
+
+    /// Buys the replies, a few at a time, in the order of the pieces, and returns them with those that it has already.
+    pub(super) async fn buy_all(
+        &self,
+        files: Vec<(Piece, PathBuf)>,
+        mut bought: Vec<Bought>,
+    ) -> Result<Vec<Bought>, Trouble> {
         let mut pending = files;
         let (mut waited, mut wait) = (Duration::ZERO, FIRST_WAIT);
         loop {
-            let left = self.round(pending, &mut bought, purse).await;
+            let left = self.round(pending, &mut bought).await;
             if left.is_empty() {
                 break;
             }
@@ -82,19 +106,19 @@ impl Speech {
     }
 
     /// Tries every piece once, until one fails. Requests that are under way then are waited for: they are paid for.
-    async fn round(&self, files: Vec<(Piece, PathBuf)>, bought: &mut Vec<Bought>, purse: &Purse) -> Vec<Left> {
+    async fn round(&self, files: Vec<(Piece, PathBuf)>, bought: &mut Vec<Bought>) -> Vec<Left> {
         let stop = AtomicBool::new(false);
         let one = |(piece, path): (Piece, PathBuf)| async {
             if stop.load(Ordering::Relaxed) {
                 return Err((piece, path, None));
             }
-            let found = self.hear(&piece, &path, purse).await;
+            let found = self.hear(&piece, &path).await;
             found.map_err(|why| {
                 stop.store(true, Ordering::Relaxed);
                 (piece, path, Some(why))
             })
         };
-        let mut replies = stream::iter(files).map(one).buffer_unordered(self.settings.parallel);
+        let mut replies = stream::iter(files).map(one).buffer_unordered(self.speech.settings.parallel);
         let mut left = Vec::new();
         while let Some(found) = replies.next().await {
             match found {
@@ -113,9 +137,9 @@ impl Speech {
                 NoReply::TooLong => return None,
                 NoReply::NotAs(format) => {
                     // Another request may have found out already.
-                    let news = self.format() as u8 > *format as u8 || self.downgrade(*format);
+                    let news = self.listener.format() as u8 > *format as u8 || self.listener.downgrade(*format);
                     // Text alone wants other pieces, unless some were paid for.
-                    if !news || (nothing_bought && self.format() == Format::Json) {
+                    if !news || (nothing_bought && self.listener.format() == Format::Json) {
                         return None;
                     }
                 }
@@ -131,14 +155,24 @@ impl Speech {
     }
 
     /// One piece; more than one reply where the server wants it shorter.
-    async fn hear(&self, piece: &Piece, path: &Path, purse: &Purse) -> Result<Vec<Bought>, NoReply> {
+    async fn hear(&self, piece: &Piece, path: &Path) -> Result<Vec<Bought>, NoReply> {
         let unreadable = |e: std::io::Error| NoReply::Step(StepError::retry("recording-unreadable", e));
         let wav = tokio::fs::read(path).await.map_err(unreadable)?;
         let mut todo = vec![(piece.clone(), Bytes::from(wav), 0)];
         let mut bought = Vec::new();
         while let Some((piece, wav, halvings)) = todo.pop() {
-            match self.ask(wav.clone(), piece.seconds(), purse).await {
-                Ok(reply) => bought.push(Bought { piece, reply }),
+            let format = self.listener.format();
+            let key = self.shelf.key(&piece, &self.terms(format));
+            if let Some(reply) = self.shelf.find(&key) {
+                bought.push(Bought { piece, reply });
+                continue;
+            }
+            match self.ask(wav.clone(), piece.seconds(), format).await {
+                Ok(reply) => {
+                    self.count(&piece);
+                    self.shelf.keep(&key, &reply).await;
+                    bought.push(Bought { piece, reply });
+                }
                 Err(NoReply::TooLong) if halvings < MOST_HALVINGS => {
                     let halves = audio::halve(&piece, &wav).map_err(unreadable)?.ok_or(NoReply::TooLong)?;
                     todo.extend(halves.map(|(piece, wav)| (piece, Bytes::from(wav), halvings + 1)));
@@ -147,6 +181,12 @@ impl Speech {
             }
         }
         Ok(bought)
+    }
+
+    fn count(&self, piece: &Piece) {
+        let seconds = piece.seconds().ceil() as u64;
+        metrics::counter!("tapedeck_speech_billed_seconds_total", "model" => self.listener.model.clone())
+            .increment(seconds);
     }
 }
 

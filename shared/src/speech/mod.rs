@@ -1,34 +1,39 @@
 //! Speech to text, by OpenAI or any server that speaks its API.
 //!
 //! A recording is heard through, cut into pieces of one voice each ([`crate::audio`]), the pieces are bought (`buy`,
-//! `ask`), and the replies are put back together as turns (`turns`). To teach it another model: a line in `known`. To read
-//! another server's dialect: `reply`.
+//! `ask`), and the replies are put back together as turns (`turns`) without what nobody said (`guards`). To teach it another
+//! model: a line in `known`. To read another server's dialect: `reply`.
 
 mod ask;
 mod buy;
 mod guards;
+mod kept;
 mod known;
+mod language;
+mod listener;
+mod order;
 mod reply;
 mod settings;
 mod turns;
+mod voices;
 
-use std::{
-    path::{Path, PathBuf},
-    sync::atomic::{AtomicU8, Ordering},
-};
+use std::path::Path;
 
 use anyhow::Context;
 use async_openai::{Client, config::OpenAIConfig};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
+pub use self::kept::Kept;
 use self::{
-    ask::Format,
-    buy::{Bought, Trouble},
+    buy::{Bought, Order},
+    kept::Shelf,
+    known::Known,
+    listener::Listener,
     settings::Settings,
 };
 use crate::{
-    audio::{self, Limits, NotAudio, Piece, Survey},
+    audio::{self, NotAudio},
     domain::{Speaker, StepError, Transcript},
     env::{Env, EnvError},
     http::{Outside, Vendor, openai},
@@ -54,8 +59,9 @@ pub struct Speech {
     settings: Settings,
     vendor: Vendor,
     client: Client<OpenAIConfig>,
-    /// The richest answer that the server is believed to give, as [`Format`].
-    format: AtomicU8,
+    listener: Listener,
+    /// For recordings with one voice for both sides, where that is another model.
+    mono: Option<Listener>,
 }
 
 impl Speech {
@@ -66,26 +72,32 @@ impl Speech {
     /// When a setting cannot be used.
     pub fn from_env(env: &Env, outside: &Outside) -> Result<Option<Self>, EnvError> {
         let Some(settings) = Settings::from_env(env)? else { return Ok(None) };
-        if outside.ledger.is_capped() && settings.price().is_none() {
-            return Err(settings.unpriced());
-        }
-        if let Some(day) = known::shutdown(&settings.model) {
-            let days_left = (day - outside.clock.now().date_naive()).num_days();
-            tracing::warn!(model = settings.model, %day, days_left, "OpenAI switches this model off; set TRANSCRIBE_MODEL");
+        let listener = Listener::from_env(&settings.model, env)?;
+        let other = settings.mono_model.as_deref().filter(|model| *model != settings.model);
+        let mono = other.map(|model| Listener::from_env(model, env)).transpose()?;
+        for listener in [Some(&listener), mono.as_ref()].into_iter().flatten() {
+            if outside.ledger.is_capped() {
+                listener.must_be_priced()?;
+            }
+            let Listener { model, known, .. } = listener;
+            if let Some(notice) = known.notice(outside.clock.now().date_naive()) {
+                tracing::warn!(model, "this speech model is {notice}; set another (TRANSCRIBE_MODEL)");
+            }
         }
         let vendor = outside.vendor("speech", None);
         let client = openai::client(vendor.clone(), &settings.base_url, settings.api_key.as_ref());
-        let format = AtomicU8::new(known::model(&settings.model).format as u8);
-        Ok(Some(Self { settings, vendor, client, format }))
+        Ok(Some(Self { settings, vendor, client, listener, mono }))
     }
 
-    /// The model's name.
-    pub fn name(&self) -> &str {
-        &self.settings.model
+    /// The model's name; also that for mono recordings, where it is another.
+    pub fn name(&self) -> String {
+        let mono = self.mono.as_ref().map(|mono| format!(", {} for mono", mono.model));
+        format!("{}{}", self.listener.model, mono.unwrap_or_default())
     }
 
     /// Transcribes a file. `speakers` says who is on channel 0 and 1 of a recording that keeps its sides apart; with one
-    /// voice for both it cannot be told. `spool` is a directory for the pieces, which go away with the try.
+    /// voice for both it cannot be told. `spool` is a directory for the pieces, which go away with the try. What is bought
+    /// goes to `kept` as it comes, and what lies there already is not bought again; `None` keeps nothing.
     ///
     /// # Errors
     /// Snooze when the server limits us or has no credit left; retry when it is broken; fail when it refuses, or the file
@@ -96,6 +108,7 @@ impl Speech {
         spool: &Path,
         speakers: [Speaker; 2],
         purse: &Purse,
+        kept: Option<&Kept>,
     ) -> Result<Heard, StepError> {
         let path = recording.to_owned();
         let survey = blocking(move || audio::survey(&path)).await?;
@@ -104,19 +117,15 @@ impl Speech {
             seconds if seconds < TOO_SHORT => return Ok(Heard::TooShort),
             _ => {}
         }
-        let bought = loop {
-            match self.buy(recording, spool, &survey, purse).await {
-                Ok(bought) => break bought,
-                // The server gives less than was asked for: other pieces suit that.
-                Err(Trouble::Downgraded) => {}
-                Err(Trouble::Step(error)) => return Err(error),
-            }
-        };
-        let speaker = |channel: usize| match survey.separate {
-            true => speakers.get(channel).copied().unwrap_or(Speaker::Unknown),
-            false => Speaker::Unknown,
-        };
-        let transcript = self.put_together(&bought, speaker);
+        let shelf = Shelf::open(kept).await?;
+        let listener = self.mono.as_ref().filter(|_| !survey.separate).unwrap_or(&self.listener);
+        let order = Order { speech: self, listener, purse, shelf: &shelf, voices: &[] };
+        let mut bought = order.of_all(recording, spool, &survey).await?;
+        let sides = survey.separate.then_some(speakers);
+        if sides.is_none() {
+            voices::numbered(&mut bought);
+        }
+        let transcript = put_together(&bought, listener, sides);
         tracing::info!(
             requests = bought.len(),
             billed_seconds = transcript.billed_seconds,
@@ -132,7 +141,6 @@ impl Speech {
     /// # Errors
     /// What is wrong, for a person.
     pub async fn check(&self) -> anyhow::Result<String> {
-        let name = self.name();
         let mut request = self.vendor.http().get(format!("{}/models", self.settings.base_url));
         if let Some(key) = &self.settings.api_key {
             request = request.bearer_auth(key.expose_secret());
@@ -144,56 +152,33 @@ impl Speech {
         };
         let answer: Value = answer.json().await.context("the list of models is not JSON")?;
         let models = answer["data"].as_array().context("the server lists no models")?;
+        let listeners = [Some(&self.listener), self.mono.as_ref()].into_iter().flatten();
+        let found: anyhow::Result<Vec<String>> = listeners.map(|listener| self.found(listener, models)).collect();
+        Ok(found?.join("; "))
+    }
+
+    /// What the server's list says of a model. Its last day counts more than that of our table.
+    fn found(&self, listener: &Listener, models: &[Value]) -> anyhow::Result<String> {
+        let name = listener.model.as_str();
         let model = models.iter().find(|m| m["id"].as_str() == Some(name));
         let model = model.with_context(|| format!("the server has no model {name}"))?;
-        let last_day = model["shutdown_date"].as_str().map(|day| format!(", switched off on {day}"));
-        Ok(format!("{name} is there{}", last_day.unwrap_or_default()))
+        let last_day = model["shutdown_date"].as_str().and_then(|day| day.parse().ok()).or(listener.known.last_day);
+        let notice = Known { last_day, ..listener.known }.notice(self.vendor.clock().now().date_naive());
+        Ok(format!("{name} is there{}", notice.map(|notice| format!(", {notice}")).unwrap_or_default()))
     }
+}
 
-    async fn buy(
-        &self,
-        recording: &Path,
-        spool: &Path,
-        survey: &Survey,
-        purse: &Purse,
-    ) -> Result<Vec<Bought>, Trouble> {
-        let grain = self.format().grain();
-        let known = known::model(&self.settings.model);
-        let pieces = audio::cut(survey, grain, Limits { seconds: known.seconds, bytes: known.bytes });
-        let dir = tempfile::tempdir_in(spool).map_err(|e| Trouble::Step(StepError::retry("no-space", e)))?;
-        let (from, to) = (recording.to_owned(), dir.path().to_owned());
-        let files: Vec<(Piece, PathBuf)> = blocking(move || {
-            let files = audio::write_pieces(&from, &pieces, &to)?;
-            Ok(pieces.into_iter().zip(files).collect())
-        })
-        .await
-        .map_err(Trouble::Step)?;
-        self.buy_all(files, purse).await
-    }
-
-    fn put_together(&self, bought: &[Bought], speaker: impl Fn(usize) -> Speaker) -> Transcript {
-        let billed_seconds = bought.iter().map(|b| b.piece.seconds()).sum();
-        Transcript {
-            turns: turns::merged(bought, speaker),
-            language: bought.iter().find_map(|b| b.reply.language.clone()),
-            model: self.settings.model.clone(),
-            timed: bought.iter().all(turns::timed),
-            billed_seconds,
-            cost: self.settings.cost(billed_seconds),
-        }
-    }
-
-    fn format(&self) -> Format {
-        Format::from(self.format.load(Ordering::Relaxed))
-    }
-
-    /// Remembers that the server does not give `format`. Returns whether that is news: otherwise asking for less did not
-    /// help either.
-    fn downgrade(&self, format: Format) -> bool {
-        let Some(less) = format.less() else { return false };
-        tracing::info!(model = self.name(), "the speech server does not answer as {format:?}; asking for {less:?}");
-        self.format.fetch_max(less as u8, Ordering::Relaxed);
-        true
+fn put_together(bought: &[Bought], listener: &Listener, sides: Option<[Speaker; 2]>) -> Transcript {
+    let billed_seconds = bought.iter().map(|b| b.piece.seconds()).sum();
+    let heard = bought.iter().filter_map(|b| Some((b.reply.language.as_deref()?, b.piece.seconds())));
+    let fixed = listener.languages.first().filter(|_| listener.languages.len() == 1).cloned();
+    Transcript {
+        turns: turns::merged(bought, sides),
+        language: fixed.or_else(|| language::most_spoken(heard)),
+        model: listener.model.clone(),
+        timed: bought.iter().all(turns::timed),
+        billed_seconds,
+        cost: listener.cost(billed_seconds),
     }
 }
 

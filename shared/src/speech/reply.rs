@@ -1,10 +1,11 @@
 //! Reads a reply leniently: only the text is needed. Servers leave fields out, send numbers as text and null for what
 //! they do not know (facts, crm_ai §2.5).
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A reply.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Reply {
     /// All of it.
     pub(super) text: String,
@@ -15,7 +16,7 @@ pub(super) struct Reply {
 }
 
 /// Part of a reply. Times are seconds from the start of the piece.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Segment {
     pub(super) start: f64,
     pub(super) end: f64,
@@ -26,13 +27,17 @@ pub(super) struct Segment {
     pub(super) no_speech: Option<f64>,
     /// How sure it is of the words, as a mean logarithm.
     pub(super) logprob: Option<f64>,
+    /// How well the text can be compressed: much is a loop.
+    pub(super) compression: Option<f64>,
+    /// The voice, as a diarizing server calls it.
+    pub(super) voice: Option<String>,
 }
 
 impl Reply {
     /// `None` for anything that is not a transcript in JSON.
     pub(super) fn read(body: &[u8]) -> Option<Self> {
         let body: Value = serde_json::from_slice(body).ok()?;
-        let text = body["text"].as_str()?.trim().to_owned();
+        let text = words_of(&body["text"])?;
         let segments = body["segments"].as_array().map_or(&[][..], Vec::as_slice);
         let segments: Option<Vec<Segment>> = segments.iter().map(segment).collect();
         let mut segments = segments.unwrap_or_default();
@@ -58,11 +63,18 @@ fn segment(value: &Value) -> Option<Segment> {
     Some(Segment {
         start: number(&value["start"])?,
         end: number(&value["end"])?,
-        text: value["text"].as_str()?.trim().to_owned(),
+        text: words_of(&value["text"])?,
         words: times(&value["words"]),
         no_speech: number(&value["no_speech_prob"]),
         logprob: number(&value["avg_logprob"]),
+        compression: number(&value["compression_ratio"]),
+        voice: value["speaker"].as_str().map(str::to_owned),
     })
+}
+
+/// Without what no database keeps in a text.
+fn words_of(value: &Value) -> Option<String> {
+    Some(value.as_str()?.replace('\0', "").trim().to_owned())
 }
 
 fn times(words: &Value) -> Vec<(f64, f64)> {

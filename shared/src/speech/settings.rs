@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::known;
 use crate::env::{Env, EnvError};
 
 /// OpenAI's own server.
@@ -23,16 +22,12 @@ pub(super) struct Settings {
     pub(super) path: String,
     pub(super) api_key: Option<SecretString>,
     pub(super) model: String,
-    /// ISO 639-1; the server finds out where it is not set.
-    pub(super) language: Option<String>,
-    /// Names and jargon, in the language of the calls.
-    pub(super) prompt: Option<String>,
+    /// For recordings that hold both sides in one channel, where that is another.
+    pub(super) mono_model: Option<String>,
     /// Requests at a time for one call.
     pub(super) parallel: usize,
     /// Longest wait for one reply.
     pub(super) timeout: Duration,
-    /// US dollars, where the known price is not what is paid.
-    pub(super) price_per_minute: Option<f64>,
 }
 
 impl Settings {
@@ -45,37 +40,15 @@ impl Settings {
             return Ok(None);
         }
         let text = |name: &str| env.var(name).map(str::to_owned);
-        let price_per_minute = match env.var("TRANSCRIBE_PRICE_PER_MINUTE") {
-            Some(_) => Some(env.parsed("TRANSCRIBE_PRICE_PER_MINUTE", 0.0)?),
-            None => None,
-        };
         Ok(Some(Self {
             base_url,
             path: format!("/{}", env.var("TRANSCRIBE_PATH").unwrap_or(DEFAULT_PATH).trim_start_matches('/')),
             api_key,
             model: text("TRANSCRIBE_MODEL").unwrap_or_else(|| DEFAULT_MODEL.to_owned()),
-            language: text("TRANSCRIBE_LANGUAGE"),
-            prompt: text("TRANSCRIBE_PROMPT"),
+            mono_model: text("TRANSCRIBE_MONO_MODEL"),
             parallel: env.parsed("TRANSCRIBE_PARALLEL", DEFAULT_PARALLEL)?.max(1),
             timeout: Duration::from_secs(env.parsed("TRANSCRIBE_TIMEOUT_SECONDS", DEFAULT_TIMEOUT_SECONDS)?),
-            price_per_minute,
         }))
-    }
-
-    /// US dollars per minute, where they are known.
-    pub(super) fn price(&self) -> Option<f64> {
-        self.price_per_minute.or(known::model(&self.model).price_per_minute)
-    }
-
-    /// US dollars for so many seconds of audio, where the price is known.
-    pub(super) fn cost(&self, seconds: f64) -> Option<f64> {
-        self.price().map(|price| seconds / 60.0 * price)
-    }
-
-    /// Why a cap on the cost cannot be kept.
-    pub(super) fn unpriced(&self) -> EnvError {
-        let why = format!("DAILY_COST_CAP needs the price of {}; 0 for a server of your own", self.model);
-        EnvError::Invalid { name: "TRANSCRIBE_PRICE_PER_MINUTE".into(), why }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Against servers that answer in every way that was seen.
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
+mod models;
+
 use std::sync::{Arc, Mutex};
 
 use axum::{
@@ -81,7 +83,7 @@ impl Server {
 
 async fn heard(speech: &Speech, recording: &NamedTempFile) -> Result<Heard, StepError> {
     let spool = tempfile::tempdir().unwrap();
-    let heard = speech.transcribe(recording.path(), spool.path(), SPEAKERS, &Purse::unlisted()).await;
+    let heard = speech.transcribe(recording.path(), spool.path(), SPEAKERS, &Purse::unlisted(), None).await;
     assert_eq!(std::fs::read_dir(spool.path()).unwrap().count(), 0, "nothing is left behind");
     heard
 }
@@ -158,7 +160,7 @@ async fn both_sides_are_bought_once_and_put_in_order() {
     let expected =
         [(Speaker::Caller, 1.0, "Hello?"), (Speaker::Agent, 5.0, "Good morning."), (Speaker::Caller, 20.0, "Bye.")];
     assert_eq!(brief(&transcript), expected);
-    assert_eq!((transcript.language.as_deref(), transcript.timed), (Some("english"), true));
+    assert_eq!((transcript.language.as_deref(), transcript.timed), (Some("en"), true));
     assert!((transcript.billed_seconds - 12.0).abs() < 0.5, "{}", transcript.billed_seconds);
     assert!((transcript.cost.unwrap() - transcript.billed_seconds / 60.0 * 0.006).abs() < 1e-9);
     let asked = server.asked();

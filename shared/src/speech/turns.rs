@@ -1,10 +1,6 @@
 //! Puts replies back together: each segment where it was said in the recording, all voices in one order.
 
-use super::{
-    buy::Bought,
-    guards::{is_remark, said},
-    reply::Segment,
-};
+use super::{buy::Bought, guards::said, reply::Segment};
 use crate::{
     audio::{Piece, Span},
     domain::{Speaker, Turn},
@@ -17,16 +13,21 @@ const ONE_TURN: f64 = 2.0;
 /// A segment that reaches less far into a stretch's speech than this does not belong there, seconds.
 const TOUCH: f64 = 0.15;
 
-/// The turns of a call, ordered by start.
-pub(super) fn merged(bought: &[Bought], speaker: impl Fn(usize) -> Speaker) -> Vec<Turn> {
+/// The turns of a call, ordered by start. `sides` says who is on each channel; without them the replies may tell voices
+/// apart.
+pub(super) fn merged(bought: &[Bought], sides: Option<[Speaker; 2]>) -> Vec<Turn> {
     let mut turns: Vec<Turn> = Vec::new();
     for Bought { piece, reply } in bought {
-        let speaker = speaker(piece.channel);
-        if reply.timed() {
-            turns.extend(said(&reply.segments).into_iter().flat_map(|segment| place(piece, segment, speaker)));
-        } else if !is_remark(&reply.text) {
-            let whole = Segment { end: piece.seconds(), text: reply.text.clone(), ..Segment::default() };
-            turns.extend(untimed(piece, &whole, speaker));
+        for segment in said(piece, reply) {
+            let speaker = match sides {
+                Some(sides) => sides.get(piece.channel).copied(),
+                None => segment.voice.as_deref().and_then(|voice| voice.parse().ok()),
+            };
+            let speaker = speaker.unwrap_or(Speaker::Unknown);
+            turns.extend(match reply.timed() {
+                true => place(piece, &segment, speaker),
+                false => untimed(piece, &segment, speaker),
+            });
         }
     }
     turns.sort_by(|a, b| a.start.total_cmp(&b.start).then(a.end.total_cmp(&b.end)));
@@ -144,6 +145,8 @@ fn by_length(words: &[&str], parts: &[Span]) -> Vec<usize> {
 mod tests {
     use super::{super::reply::Reply, *};
 
+    const SIDES: Option<[Speaker; 2]> = Some([Speaker::Caller, Speaker::Agent]);
+
     fn spans(spans: &[(f64, f64)]) -> Vec<Span> {
         spans.iter().map(|&(start, end)| Span { start, end }).collect()
     }
@@ -156,7 +159,7 @@ mod tests {
     fn turns(segments: &[Segment]) -> Vec<(f64, f64, String)> {
         let text = segments.iter().map(|s| s.text.as_str()).collect::<Vec<_>>().join(" ");
         let reply = Reply { text, segments: segments.to_vec(), language: None };
-        let turns = merged(&[Bought { piece: piece(0), reply }], |_| Speaker::Caller);
+        let turns = merged(&[Bought { piece: piece(0), reply }], SIDES);
         turns.into_iter().map(|t| (t.start, t.end, t.text)).collect()
     }
 
@@ -192,7 +195,7 @@ mod tests {
     fn text_alone_gets_the_times_of_its_piece() {
         let piece = Piece { channel: 1, stretches: spans(&[(3.5, 7.5)]), speech: spans(&[(4.0, 5.0), (5.4, 7.0)]) };
         let reply = Reply { text: "Good morning.".into(), ..Reply::default() };
-        let turns = merged(&[Bought { piece, reply }], |_| Speaker::Agent);
+        let turns = merged(&[Bought { piece, reply }], SIDES);
         assert_eq!((turns[0].start, turns[0].end, turns.len()), (4.0, 7.0, 1));
     }
 
@@ -205,8 +208,8 @@ mod tests {
         let caller = bought(0, &[segment(0.5, 1.2, "Hello?"), segment(1.4, 2.5, "Anyone?")]);
         let agent = bought(1, &[segment(1.2, 1.4, "Yes."), segment(3.5, 5.0, "One"), segment(5.2, 7.0, "moment.")]);
         let order = |unknown: bool| {
-            let speaker = |c| if unknown { Speaker::Unknown } else { [Speaker::Caller, Speaker::Agent][c] };
-            let turns = merged(&[bought(0, &caller.reply.segments), bought(1, &agent.reply.segments)], speaker);
+            let sides = SIDES.filter(|_| !unknown);
+            let turns = merged(&[bought(0, &caller.reply.segments), bought(1, &agent.reply.segments)], sides);
             turns.into_iter().map(|t| t.text).collect::<Vec<_>>()
         };
         assert_eq!(order(false), ["Hello?", "Yes.", "Anyone?", "One moment."]);

@@ -6,6 +6,7 @@ use anyhow::anyhow;
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use shared::{
+    clock::Clock,
     db::{self, Db},
     domain::{
         Call, Conclusion, Job, Milestone, NewJob, Outcome, ProviderId, Recording, Speaker, Step, StepError, Transcript,
@@ -17,7 +18,7 @@ use shared::{
     recordings::{SharedRecordings, StoreError},
     service::App,
     sinks::Sinks,
-    speech::{Heard, Speech},
+    speech::{Heard, Kept, Speech},
 };
 use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt;
@@ -30,6 +31,7 @@ const CHANNELS: [Speaker; 2] = [Speaker::Caller, Speaker::Agent];
 
 /// The step.
 pub struct Transcribe {
+    clock: Clock,
     db: Db,
     env: Env,
     ledger: Ledger,
@@ -57,10 +59,10 @@ impl Transcribe {
         for provider in app.providers.iter() {
             channels(&app.env, &provider.id())?;
         }
-        let App { db, env, providers, recordings, sinks, .. } = app.clone();
+        let App { clock, db, env, providers, recordings, sinks, .. } = app.clone();
         let spool = env.var("TAPEDECK_SPOOL").map_or_else(std::env::temp_dir, PathBuf::from);
         std::fs::create_dir_all(&spool).map_err(|e| anyhow!("TAPEDECK_SPOOL cannot be used: {e}"))?;
-        Ok(Self { db, env, ledger: app.outside.ledger.clone(), providers, recordings, sinks, spool, speech })
+        Ok(Self { clock, db, env, ledger: app.outside.ledger.clone(), providers, recordings, sinks, spool, speech })
     }
 
     /// Streams the object into a file of its own, gone when dropped.
@@ -142,14 +144,12 @@ impl Run for Transcribe {
         let purse = self.ledger.purse(call.id, Step::Transcribe);
         purse.open().await?;
         let file = self.download(&recording).await?;
-        let transcript = match speech.transcribe(file.path(), &self.spool, speakers, &purse).await? {
+        let kept = Kept::new(self.db.clone(), self.clock.clone(), call.id, &recording.sha256);
+        let transcript = match speech.transcribe(file.path(), &self.spool, speakers, &purse, Some(&kept)).await? {
             Heard::Words(transcript) => transcript,
             Heard::NoSpeech => return Ok(self.concluded(call, Conclusion::NoSpeech, "no-speech")),
             Heard::TooShort => return Ok(self.concluded(call, Conclusion::TooShort, "too-short")),
         };
-        let model = transcript.model.clone();
-        let seconds = transcript.billed_seconds.ceil() as u64;
-        metrics::counter!("tapedeck_speech_billed_seconds_total", "model" => model).increment(seconds);
         outcome.writes.push(Write::Transcript(call.id, transcript));
         Ok(outcome)
     }

@@ -9,8 +9,8 @@ use shared::{
         settle::{End, Settlement},
     },
     domain::{
-        Call, CallFacts, Delivery, EventId, EventKind, Feedback, Job, JobId, Milestone, NewEvent, NewJob, ProviderId,
-        Recording, Report, SinkId, StepError, Transcript, Write,
+        Call, CallFacts, Delivery, Event, EventId, EventKind, Feedback, Job, JobId, Milestone, NewEvent, NewJob,
+        ProviderId, Recording, Report, SinkId, StepError, Transcript, Write,
     },
     service::App,
     sinks::Sink,
@@ -50,7 +50,27 @@ pub struct Given {
 
 /// Puts such a call into the database.
 pub async fn call(app: &App, given: Given) -> Call {
-    let (now, id, owner) = (app.clock.now(), EventId::new(), Uuid::now_v7());
+    let event = event(app).await;
+    let mut tx = app.db.begin().await.unwrap();
+    let (call, _) = db::calls::tie(&mut tx, &event, &given.facts, app.clock.now()).await.unwrap();
+    db::calls::save_facts(&mut tx, call, &given.facts, app.clock.now()).await.unwrap();
+    tx.commit().await.unwrap();
+
+    let mut writes = Vec::new();
+    writes.extend(given.recording.map(|recording| Write::Recording(call, recording)));
+    writes.extend(given.transcript.map(|transcript| Write::Transcript(call, transcript)));
+    writes.extend(given.feedback.map(|feedback| Write::Feedback(call, feedback)));
+    settle(app, event.id, writes).await;
+    db::calls::find(&app.db, call).await.unwrap().unwrap()
+}
+
+/// Writes results as the runner does.
+pub async fn written(app: &App, writes: Vec<Write>) {
+    settle(app, event(app).await.id, writes).await;
+}
+
+async fn event(app: &App) -> Event {
+    let (now, id) = (app.clock.now(), EventId::new());
     let event = NewEvent {
         provider: ProviderId::new("cloudtalk"),
         account: "default".into(),
@@ -60,23 +80,16 @@ pub async fn call(app: &App, given: Given) -> Call {
     };
     let incoming = db::events::Incoming { id, event, traceparent: None };
     db::events::record(&app.db, &[incoming], now, now).await.unwrap();
-    let event = db::events::find(&app.db, id).await.unwrap().unwrap();
+    db::events::find(&app.db, id).await.unwrap().unwrap()
+}
 
-    let mut tx = app.db.begin().await.unwrap();
-    let (call, _) = db::calls::tie(&mut tx, &event, &given.facts, now).await.unwrap();
-    db::calls::save_facts(&mut tx, call, &given.facts, now).await.unwrap();
-    tx.commit().await.unwrap();
-
-    let mut writes = Vec::new();
-    writes.extend(given.recording.map(|recording| Write::Recording(call, recording)));
-    writes.extend(given.transcript.map(|transcript| Write::Transcript(call, transcript)));
-    writes.extend(given.feedback.map(|feedback| Write::Feedback(call, feedback)));
+async fn settle(app: &App, event: EventId, writes: Vec<Write>) {
+    let (now, owner) = (app.clock.now(), Uuid::now_v7());
     let lease = now + Duration::from_secs(60);
-    let jobs = db::jobs::claim(&app.db, &[JobId(id.0)], owner, now, lease).await.unwrap();
+    let jobs = db::jobs::claim(&app.db, &[JobId(event.0)], owner, now, lease).await.unwrap();
     let job = jobs.into_iter().next().unwrap();
     let settlement = Settlement { job, end: End::Done { skipped: None }, writes, next: Vec::new() };
     db::settle::settle(&app.db, owner, &[settlement], now, now).await.unwrap();
-    db::calls::find(&app.db, call).await.unwrap().unwrap()
 }
 
 /// The first try of a job.

@@ -3,17 +3,18 @@
 use std::{sync::Arc, time::Duration};
 
 use sandbox::{
-    Fault, Sandbox, Vendor,
+    Fault, FaultKind, Sandbox, Vendor,
     samples::{self, Sample},
 };
 use shared::{
+    db,
     domain::{
         Call, Conclusion, Milestone, NewJob, Outcome, Recording, SinkId, Speaker, Step, StepError, Transcript, Verdict,
         Wake, Write,
     },
     service::{App, Role},
     sinks::Sinks,
-    testing::{Scratch, Shape},
+    testing::{Scratch, Shape, eventually},
 };
 use workers::{step::Run, steps::transcribe::Transcribe};
 
@@ -27,7 +28,11 @@ struct World {
 
 impl World {
     async fn new(settings: &[(&str, &str)]) -> Self {
-        let scratch = Scratch::new(Shape::Embedded).await;
+        Self::shaped(Shape::Embedded, settings).await
+    }
+
+    async fn shaped(shape: Shape, settings: &[(&str, &str)]) -> Self {
+        let scratch = Scratch::new(shape).await;
         let sandbox = Sandbox::start("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let url = sandbox.base_urls().openai;
         let env = scratch.env().with([("OPENAI_BASE_URL", url.as_str()), ("OPENAI_API_KEY", "sk-test")]);
@@ -60,6 +65,22 @@ impl World {
     async fn run(&self, call: &Call) -> Result<Outcome, StepError> {
         let job = given::job(&NewJob::step(Step::Transcribe, call.id, Wake::No));
         Transcribe::new(&self.app).unwrap().run(&job).await
+    }
+
+    async fn kept(&self, call: &Call) -> usize {
+        db::pieces::of(&self.app.db, call.id).await.unwrap().len()
+    }
+
+    /// The next try buys what is missing, and nothing is kept once the transcript is written.
+    async fn assert_buys_the_rest(&self, call: &Call, kept: usize) {
+        let before = self.sandbox.state().openai.transcriptions;
+        let outcome = self.run(call).await.unwrap();
+        let bought = self.sandbox.state().openai.transcriptions - before;
+        let heard: Vec<_> = transcript(&outcome).unwrap().turns.iter().map(|turn| turn.text.as_str()).collect();
+        let said: Vec<_> = sample().turns.iter().map(|turn| turn.text.as_str()).collect();
+        assert_eq!((bought as usize, heard), (said.len() - kept, said));
+        given::written(&self.app, outcome.writes).await;
+        assert_eq!(self.kept(call).await, 0);
     }
 
     fn bought(&self) -> usize {
@@ -141,6 +162,27 @@ async fn a_model_without_times_gives_the_same_turns() {
 }
 
 #[tokio::test]
+async fn voices_of_a_mono_recording_keep_their_names_from_piece_to_piece() {
+    let settings = [
+        ("TRANSCRIBE_MONO_MODEL", "gpt-4o-transcribe-diarize"),
+        ("TRANSCRIBE_LIMITS", "gpt-4o-transcribe-diarize seconds=16"),
+        ("TRANSCRIBE_PROMPT", "which this model does not take"),
+    ];
+    let world = World::new(&settings).await;
+    let call = world.call(Some(&sample().mono_wav()), None).await;
+    let outcome = world.run(&call).await.unwrap();
+    let transcript = transcript(&outcome).unwrap();
+    assert!(world.bought() > 1, "one piece would prove nothing");
+    let first = sample().turns[0].channel;
+    for turn in &transcript.turns {
+        let said =
+            sample().turns.iter().min_by(|a, b| (a.start - turn.start).abs().total_cmp(&(b.start - turn.start).abs()));
+        let voice = if said.unwrap().channel == first { 1 } else { 2 };
+        assert_eq!(turn.speaker, Speaker::Voice(voice), "{turn:?}");
+    }
+}
+
+#[tokio::test]
 async fn channels_are_labelled_as_the_setting_says() {
     let world = World::new(&[("CHANNELS_CLOUDTALK", "agent,caller")]).await;
     let call = world.call(Some(&sample().wav), None).await;
@@ -156,6 +198,48 @@ async fn a_call_with_a_transcript_is_not_bought_again() {
     let outcome = world.run(&call).await.unwrap();
     assert!(analyze_is_next(&call, &outcome) && outcome.writes.is_empty());
     assert_eq!(world.bought(), 0);
+}
+
+/// Bought one after the other, a turn at a time.
+const TURN_BY_TURN: [(&str, &str); 2] = [("TRANSCRIBE_MODEL", "gpt-transcribe"), ("TRANSCRIBE_PARALLEL", "1")];
+
+#[tokio::test]
+async fn a_try_that_was_killed_leaves_only_the_rest_to_buy() {
+    for shape in [Shape::Embedded, Shape::Production] {
+        let world = World::shaped(shape, &TURN_BY_TURN).await;
+        let call = world.call(Some(&sample().wav), None).await;
+        world.sandbox.fault(Fault::new(Vendor::Openai, FaultKind::Hang { ms: 60_000 }).after(3));
+        tokio::select! {
+            ended = world.run(&call) => panic!("it was to be killed: {ended:?}"),
+            () = eventually("three pieces are kept", async || world.kept(&call).await == 3) => {}
+        }
+        world.sandbox.clear_faults();
+        world.assert_buys_the_rest(&call, 3).await;
+    }
+}
+
+#[tokio::test]
+async fn a_piece_that_fails_costs_none_of_the_others() {
+    let world = World::new(&TURN_BY_TURN).await;
+    let call = world.call(Some(&sample().wav), None).await;
+    world.sandbox.fault(Fault::status(Vendor::Openai, 401).after(4));
+    let error = world.run(&call).await.unwrap_err();
+    assert_eq!((error.verdict, world.kept(&call).await), (Verdict::Fail, 4));
+    world.sandbox.clear_faults();
+    world.assert_buys_the_rest(&call, 4).await;
+}
+
+#[tokio::test]
+async fn another_model_hears_it_anew() {
+    let mut world = World::new(&TURN_BY_TURN).await;
+    let call = world.call(Some(&sample().wav), None).await;
+    world.run(&call).await.unwrap();
+    let before = world.sandbox.state().openai.transcriptions;
+    world.run(&call).await.unwrap();
+    assert_eq!(world.sandbox.state().openai.transcriptions, before, "everything is kept");
+    world.app.env = world.app.env.with([("TRANSCRIBE_MODEL", "whisper-1")]);
+    world.run(&call).await.unwrap();
+    assert_eq!(world.sandbox.state().openai.transcriptions, before + 2, "one request for each side");
 }
 
 #[tokio::test]

@@ -4,7 +4,10 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::{QueryBuilder, types::Json};
 
-use super::{super::Tx, Settlement};
+use super::{
+    super::{Tx, pieces},
+    Settlement,
+};
 use crate::domain::{CallId, Conclusion, Delivery, Feedback, Recording, SinkId, Transcript, Write};
 
 #[derive(Default)]
@@ -28,6 +31,8 @@ pub(super) async fn write(tx: &mut Tx, batch: &[&Settlement], now: DateTime<Utc>
         }
     }
     recordings(tx, &mut sorted.recordings).await?;
+    let heard = sorted.transcripts.iter().map(|(call, _)| *call);
+    pieces::forget(tx, heard.chain(sorted.conclusions.iter().map(|(call, _)| *call))).await?;
     bodies(tx, "transcripts", &mut sorted.transcripts).await?;
     bodies(tx, "feedback", &mut sorted.feedback).await?;
     conclusions(tx, &mut sorted.conclusions, now).await?;
