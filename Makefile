@@ -1,6 +1,6 @@
 # Everything here is one line over cargo or deploy/. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt bench failures services services-stop image up down
+.PHONY: help demo test lint fmt bench failures speech services services-stop image up down
 
 SERVICES := deploy/dev/services.sh
 EVERYTHING := --workspace --all-features --locked
@@ -36,6 +36,10 @@ bench: ## measure throughput, latency and memory of the release build; five minu
 failures: ## kill workers, PostgreSQL and RabbitMQ under load, and look for what was lost or done twice
 	cargo build $(EVERYTHING) --bin tapedeck --bin failures
 	$(SERVICES) run -- cargo run --all-features --locked --bin failures -- $(ONLY)
+
+# ONLY="parcel outage" chooses calls; `--turns` among them prints what was heard. Needs flite, which Debian has.
+speech: ## word, speaker and time errors of transcription, on calls whose text is known, by the server at TRANSCRIBE_BASE_URL
+	cargo run --all-features --locked -p proof --bin speech -- $(ONLY)
 
 services: ## start a PostgreSQL and a RabbitMQ for work by hand; prints how to reach them
 	@$(SERVICES) start

@@ -3,7 +3,7 @@
 //!
 //! [`process`] starts and ends one part, [`servers`] stops PostgreSQL and RabbitMQ, [`gate`] shuts off the object store,
 //! [`sender`] posts webhooks as patiently as a provider does. Each proof is a binary in a folder of its own: `failures`
-//! asks whether anything is lost or doubled.
+//! asks whether anything is lost or doubled, `bench` how fast it is, `speech` how well it hears.
 
 pub mod gate;
 pub mod installation;
