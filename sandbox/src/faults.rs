@@ -9,7 +9,7 @@ use std::sync::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::vendor::Vendor;
+use crate::{openai::Bent, vendor::Vendor};
 
 /// A rule: these requests go wrong in this way.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,6 +75,11 @@ pub enum FaultKind {
     },
     /// The connection closes before anything is done.
     Refuse,
+    /// A model's reply is served as usual, but bent.
+    Reply {
+        /// In which way.
+        bent: Bent,
+    },
 }
 
 impl Fault {
@@ -88,6 +93,12 @@ impl Fault {
     #[must_use]
     pub fn status(vendor: Vendor, status: u16) -> Self {
         Self::new(vendor, FaultKind::Status { status, retry_after: None, body: None })
+    }
+
+    /// So many replies of the model are bent in this way.
+    #[must_use]
+    pub fn reply(bent: Bent, times: u32) -> Self {
+        Self::new(Vendor::Openai, FaultKind::Reply { bent }).path("chat/completions").times(times)
     }
 
     /// Only requests of this method.
@@ -165,6 +176,7 @@ impl FaultKind {
             Self::ReplyLost => "reply_lost",
             Self::ReplyLate { .. } => "reply_late",
             Self::Refuse => "refuse",
+            Self::Reply { .. } => "reply",
         }
     }
 }

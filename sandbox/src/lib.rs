@@ -35,7 +35,7 @@ pub use elevenlabs::{ElevenlabsConversation, ElevenlabsState};
 pub use faults::{Fault, FaultKind};
 pub use ghl::{Contact, ContactState, Conversation, CustomField, FieldValue, GhlState, Message, Note};
 pub use ledger::{LedgerEntry, LedgerFilter};
-pub use openai::OpenaiState;
+pub use openai::{Bent, OpenaiState};
 pub use recordings::{Recording, RecordingFile};
 pub use switches::{CallmindDuplicates, Rate, Switches};
 pub use twilio::{ACCOUNT as TWILIO_ACCOUNT, TwilioCall, TwilioRecording, TwilioState};

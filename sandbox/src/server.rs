@@ -148,6 +148,7 @@ async fn route(router: Router, request: Request<Body>) -> Response {
 async fn faulty(vendor: Vendor, fault: FaultKind, router: Router, request: Request<Body>) -> Result<Response, Dropped> {
     match fault {
         FaultKind::Refuse => Err(Dropped),
+        FaultKind::Reply { bent } => Ok(openai::bent(bent, route(router, request).await).await),
         FaultKind::ReplyLost => {
             route(router, request).await;
             Err(Dropped)

@@ -1,7 +1,5 @@
 //! `POST chat/completions`: reads the transcript out of the messages and answers in the schema that is asked for.
 
-use std::sync::atomic::Ordering;
-
 use axum::{
     Json,
     body::Bytes,
@@ -31,12 +29,14 @@ pub(super) async fn complete(State(world): State<Shared>, body: Bytes) -> Respon
         return invalid("The sandbox does not stream.", Some("stream"), Some("unsupported_value"));
     }
     let prompt = messages.iter().map(text_of).collect::<Vec<_>>().join("\n");
-    let feedback = Feedback::of(transcript_in(&prompt));
+    let feedback = match order_in(messages) {
+        Some(order) => Feedback::obeying(&order),
+        None => Feedback::of(transcript_in(&prompt)),
+    };
     let content = match content(&request["response_format"], &feedback) {
         Ok(content) => content,
         Err(refused) => return refused,
     };
-    world.openai.chats.fetch_add(1, Ordering::Relaxed);
     // Four letters per token is the usual rule of thumb.
     let (asked, answered) = (prompt.len().div_ceil(4), content.len().div_ceil(4));
     let answer = json!({
@@ -51,6 +51,7 @@ pub(super) async fn complete(State(world): State<Shared>, body: Bytes) -> Respon
         }],
         "usage": {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered},
     });
+    world.openai.chatted(request);
     Json(answer).into_response()
 }
 
@@ -78,6 +79,20 @@ fn text_of(message: &Value) -> String {
         Value::Array(parts) => parts.iter().filter_map(|part| part["text"].as_str()).collect::<Vec<_>>().join("\n"),
         _ => String::new(),
     }
+}
+
+/// What a gullible model takes for its orders: a call to ignore what it was told, anywhere but in the data. The data is a
+/// message that begins with the tag, up to the first place that closes it.
+fn order_in(messages: &[Value]) -> Option<String> {
+    messages.iter().find_map(|message| {
+        let text = text_of(message);
+        let outside = match text.strip_prefix("<transcript>") {
+            Some(data) => data.split_once("</transcript>")?.1,
+            None => &text,
+        };
+        let at = outside.to_ascii_lowercase().find("ignore previous instructions")?;
+        Some(outside[at..].to_owned())
+    })
 }
 
 /// What stands between the last pair of tags, so that an instruction that mentions them is no transcript.

@@ -13,6 +13,8 @@ pub(super) struct Feedback {
     pub(super) next_step: Option<String>,
     pub(super) coaching: Vec<Coaching>,
     pub(super) collected: Vec<(String, String)>,
+    /// It does as somebody told it: every score is the best there is.
+    pub(super) obeys: bool,
 }
 
 /// One remark with the words it is about.
@@ -104,15 +106,22 @@ impl Feedback {
             topics,
             actions,
             next_step,
+            obeys: false,
         }
+    }
+
+    /// Of a model that was told by somebody what to say.
+    pub(super) fn obeying(order: &str) -> Self {
+        let summary = format!("(simulated) As I was told: {order}");
+        Self { summary, sentiment: "positive", obeys: true, ..Self::of("") }
     }
 }
 
-/// Sentence by sentence. A line without a known speaker goes on with the one before.
+/// Sentence by sentence. A line without a known speaker goes on with the one before; notes on a call are not its words.
 fn read(transcript: &str) -> Vec<Line<'_>> {
     let mut lines = Vec::new();
     let mut who = Who::Unknown;
-    for line in transcript.lines() {
+    for line in transcript.lines().filter(|line| !line.starts_with("Notes: ")) {
         let mut text = line.trim();
         if let Some((_, rest)) = text.strip_prefix('[').and_then(|text| text.split_once(']')) {
             text = rest.trim_start();

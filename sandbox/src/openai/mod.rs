@@ -1,6 +1,7 @@
-//! OpenAI under `/openai/v1`: speech (`speech`, `recognise`, `parts`, `said`), chat (`chat`, `feedback`, `schema`), the models.
+//! OpenAI under `/openai/v1`: speech (`speech`, `recognise`, `parts`, `said`), chat (`chat`, `feedback`, `schema`, `bent`), the models.
 
 mod audio;
+mod bent;
 mod chat;
 mod feedback;
 mod formats;
@@ -11,9 +12,9 @@ mod schema;
 mod speech;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -29,6 +30,8 @@ use axum::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
+pub use self::bent::Bent;
+pub(crate) use self::bent::bent;
 use crate::world::Shared;
 
 /// How much was asked of OpenAI.
@@ -38,7 +41,12 @@ pub struct OpenaiState {
     pub transcriptions: u64,
     /// Chat completions that were answered.
     pub chats: u64,
+    /// What the last of them were asked, oldest first.
+    pub asked: Vec<Value>,
 }
+
+/// So many questions are kept.
+const KEPT: usize = 50;
 
 #[derive(Default)]
 pub(crate) struct Store {
@@ -46,6 +54,7 @@ pub(crate) struct Store {
     heard: Mutex<HashMap<(u64, usize), Arc<speech::Heard>>>,
     transcriptions: AtomicU64,
     chats: AtomicU64,
+    asked: Mutex<VecDeque<Value>>,
 }
 
 impl Store {
@@ -53,6 +62,16 @@ impl Store {
         OpenaiState {
             transcriptions: self.transcriptions.load(Ordering::Relaxed),
             chats: self.chats.load(Ordering::Relaxed),
+            asked: self.asked.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect(),
+        }
+    }
+
+    fn chatted(&self, question: Value) {
+        self.chats.fetch_add(1, Ordering::Relaxed);
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.push_back(question);
+        if asked.len() > KEPT {
+            asked.pop_front();
         }
     }
 }

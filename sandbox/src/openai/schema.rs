@@ -9,7 +9,8 @@ const DEPTH: usize = 12;
 
 /// A value that the schema accepts.
 pub(super) fn filled(schema: &Value, feedback: &Feedback) -> Value {
-    let all = everything(feedback);
+    let mut all = everything(feedback);
+    all["scorecard"] = scorecard(&schema["properties"]["scorecard"], feedback);
     Filler { root: schema }.value(schema, Some(&all), DEPTH)
 }
 
@@ -26,6 +27,7 @@ pub(super) fn everything(feedback: &Feedback) -> Value {
     let quotes: Vec<_> = feedback.coaching.iter().map(|remark| remark.quote.clone()).collect();
     json!({
         "summary": feedback.summary,
+        "notes": feedback.summary,
         "sentiment": feedback.sentiment,
         "topics": feedback.topics,
         "action_items": actions,
@@ -40,6 +42,29 @@ pub(super) fn everything(feedback: &Feedback) -> Value {
         "language": "en",
         "collected_data": collected,
     })
+}
+
+/// Scores for a schema of criteria, each an object of quotes, reason and score: the first remark of the coaching for the first
+/// criterion, and so on; what went well has the most points, what did not the middle ones.
+fn scorecard(schema: &Value, feedback: &Feedback) -> Value {
+    let criteria = schema["properties"].as_object().into_iter().flatten();
+    let score = |(at, (id, schema)): (usize, (&String, &Value))| {
+        let allowed = schema["properties"]["score"]["enum"].as_array();
+        let points: Vec<_> = allowed.into_iter().flatten().filter(|value| value.is_u64()).collect();
+        let score = match feedback.coaching.get(at) {
+            _ if feedback.obeys => {
+                json!({"score": points.last(), "reason": "(simulated) As I was told.", "quotes": []})
+            }
+            Some(remark) => {
+                let best = if remark.strength.is_some() { points.last() } else { points.get(points.len() / 2) };
+                let reason = remark.strength.as_ref().or(remark.improvement.as_ref());
+                json!({"score": best, "reason": reason, "quotes": [remark.quote]})
+            }
+            None => json!({"score": null, "reason": "(simulated) No occasion for it.", "quotes": []}),
+        };
+        (id.clone(), score)
+    };
+    Value::Object(criteria.enumerate().map(score).collect())
 }
 
 struct Filler<'a> {
