@@ -1,16 +1,20 @@
-//! `GET /calls`, `GET /calls/{id}` and `GET /conversations/{id}`.
+//! `GET /calls`, `GET /calls/{id}`, `GET /conversations/{id}` and `POST /calls/{id}/reanalyze`.
 
 use std::str::FromStr;
 
 use axum::{Json, extract::State, http::StatusCode};
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shared::{
-    db::console::{self, CallFilter},
-    domain::{CallStatus, Conclusion, Phone, ProviderId},
+    db::{
+        self,
+        console::{self, CallFilter},
+    },
+    domain::{CallId, CallStatus, Conclusion, Phone, ProviderId},
+    reanalyze,
     service::{App, problem::Problem},
 };
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     question::{Name, Query},
@@ -93,6 +97,40 @@ pub(crate) async fn show(State(app): State<App>, Name(id): Name) -> Result<Json<
 pub(crate) async fn conversation(State(app): State<App>, Name(id): Name) -> Result<Json<view::Conversation>, Problem> {
     let call = find(&app, &id).await?;
     Ok(Json(view::Conversation::load(&app, call).await?))
+}
+
+/// Whose feedback is made anew.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Reanalyzing {
+    /// Our id of the call.
+    reanalyzing: CallId,
+}
+
+/// Have feedback made anew
+///
+/// From the transcript that is there, with the workers' model, prompt and scorecard of now. The call keeps what it has until then.
+#[utoipa::path(post, path = "/calls/{id}/reanalyze", tag = "calls",
+    params(("id" = String, Path, description = "the provider's id of the call, or ours", example = "1042600731")),
+    responses(
+        (status = 202, description = "its feedback is due", body = Reanalyzing),
+        (status = 404, description = "no such call"),
+        (status = 409, description = "the call has no transcript"),
+    ))]
+pub(crate) async fn reanalyze(
+    State(app): State<App>,
+    Name(id): Name,
+) -> Result<(StatusCode, Json<Reanalyzing>), Problem> {
+    let call = find(&app, &id).await?;
+    if db::transcripts::find(&app.db, call.id).await?.is_none() {
+        return Err(Problem::new(StatusCode::CONFLICT, "the call has no transcript to make feedback from"));
+    }
+    match reanalyze::reanalyze(&app.db, &app.queue, &app.clock, &[call.id]).await {
+        Ok(()) => Ok((StatusCode::ACCEPTED, Json(Reanalyzing { reanalyzing: call.id }))),
+        Err(error) => {
+            tracing::error!("{error:#}");
+            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the database is out of reach").retry_after(5))
+        }
+    }
 }
 
 /// The call of that name: ours or the provider's.

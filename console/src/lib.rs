@@ -70,6 +70,7 @@ fn routes() -> OpenApiRouter<Asked> {
         .routes(routes!(calls::list))
         .routes(routes!(calls::show))
         .routes(routes!(calls::conversation))
+        .routes(routes!(calls::reanalyze))
         .routes(routes!(dead::replay_call))
         .routes(routes!(dead::list))
         .routes(routes!(dead::replay))

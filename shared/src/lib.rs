@@ -5,7 +5,7 @@
 //! - [`sources`]: who sends webhooks. [`providers`]: where calls come from. [`sinks`]: where results go.
 //! - [`speech`], [`model`]: OpenAI-compatible servers. [`http`]: the one HTTP client and its verdicts.
 //! - [`budgets`]: rate limits and circuit state that all workers share. [`ledger`]: what was paid, and the cap on it.
-//! - [`dispatcher`], [`publisher`], [`replay`]: how rows become messages. [`batch`]: many callers, one statement.
+//! - [`dispatcher`], [`publisher`], [`replay`], [`reanalyze`]: how rows become messages. [`batch`]: many callers, one statement.
 //! - [`tying`]: from an event to its call.
 //! - [`env`], [`clock`], [`service`], [`telemetry`]: what is passed in from outside, and the start of every process.
 //!
@@ -26,6 +26,7 @@ pub mod model;
 pub mod providers;
 pub mod publisher;
 pub mod queue;
+pub mod reanalyze;
 pub mod recordings;
 pub mod replay;
 pub mod service;

@@ -1,6 +1,8 @@
-//! `calls`: the list, and one call's way through the steps.
+//! `calls`: the list, one call's way through the steps, and feedback made anew.
 
 #![expect(clippy::print_stdout, reason = "the answer of a command goes to standard output")]
+
+mod reanalyze;
 
 use ::console::view::{CallDetail, CallRow};
 use anyhow::{Context, bail};
@@ -15,6 +17,8 @@ use shared::{
     env::Env,
     service::{App, Role},
 };
+
+use tokio_util::sync::CancellationToken;
 
 use crate::table;
 
@@ -31,6 +35,8 @@ enum What {
     List(List),
     /// Show one call: what is known, and how far each step is
     Show(Show),
+    /// Make feedback anew, from the transcripts that are there
+    Reanalyze(reanalyze::Reanalyze),
 }
 
 #[derive(Args)]
@@ -66,11 +72,13 @@ struct Show {
 
 impl Calls {
     /// Prints it.
-    pub async fn run(self, env: Env) -> anyhow::Result<()> {
-        let app = App::open("cli", env, Role::Reader).await?;
+    pub async fn run(self, env: Env, stop: CancellationToken) -> anyhow::Result<()> {
+        let writes = matches!(self.what, What::Reanalyze(_));
+        let app = App::open("cli", env, if writes { Role::Beside } else { Role::Reader }).await?;
         let done = match self.what {
             What::List(list) => list.run(&app).await,
             What::Show(show) => show.run(&app).await,
+            What::Reanalyze(reanalyze) => reanalyze.run(&app, &stop).await,
         };
         app.close().await;
         done

@@ -34,6 +34,7 @@ Examples:
   tapedeck up                            everything in one process, for your own vendors
   tapedeck worker --steps fetch,sync     one worker pool of several
   tapedeck calls show 123456             how far is this call, and why?
+  tapedeck calls reanalyze --outdated    feedback anew, where prompt, scorecard or model have changed
   tapedeck dead replay --queue fetch     try again what failed for good";
 
 #[derive(Subcommand)]
@@ -48,7 +49,7 @@ enum Command {
     Worker(Worker),
     /// Serve the API for operators (on CONSOLE_PORT, 3080)
     Console,
-    /// Look at calls
+    /// Look at calls, and have feedback made anew
     Calls(calls::Calls),
     /// Show what speech and models cost
     Costs(costs::Costs),
@@ -85,7 +86,7 @@ impl Cli {
             Command::Ingest => service::run("ingest", env(), ingest::process),
             Command::Worker(worker) => service::run("worker", env(), async |env, stop| worker.run(env, stop).await),
             Command::Console => service::run("console", env(), serve::console),
-            Command::Calls(calls) => service::run("tapedeck", quietly(), async |env, _| calls.run(env).await),
+            Command::Calls(calls) => service::run("tapedeck", quietly(), async |env, stop| calls.run(env, stop).await),
             Command::Costs(costs) => service::run("tapedeck", quietly(), async |env, _| costs.run(env).await),
             Command::Dead(dead) => service::run("tapedeck", quietly(), async |env, _| dead.run(env).await),
             Command::Doctor => service::run("tapedeck", quietly(), async |env, _| doctor::run(env).await),

@@ -14,7 +14,7 @@ const SETTINGS: [(&str, &str); 5] = [
 ];
 
 /// The address in a log line.
-async fn address(up: &mut Running, part: &str) -> String {
+pub(crate) async fn address(up: &mut Running, part: &str) -> String {
     let line: serde_json::Value = serde_json::from_str(&up.line(part).await).unwrap();
     line["address"].as_str().unwrap().to_owned()
 }

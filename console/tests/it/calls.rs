@@ -4,7 +4,7 @@
 use serde_json::Value;
 use shared::{
     db::settle::End,
-    domain::{CallFacts, CallKey, CallStatus, Conclusion, Step, Write},
+    domain::{CallFacts, CallKey, CallStatus, Conclusion, Step, Transcript, Write},
     sinks::sample,
     testing::Shape,
 };
@@ -235,4 +235,31 @@ async fn a_call_shows_its_way_through_the_steps_embedded() {
 #[tokio::test]
 async fn a_call_shows_its_way_through_the_steps_in_production() {
     a_call_shows_its_way_through_the_steps(Shape::Production).await;
+}
+
+async fn feedback_is_made_anew_where_there_is_a_transcript(shape: Shape) {
+    let desk = Desk::start(shape).await;
+    let done = || End::Done { skipped: None };
+    let silent = desk.call(1, facts(CallStatus::Missed, "+393500000001")).await;
+    let call = desk.call(2, facts(CallStatus::Completed, "+393500000001")).await;
+    desk.tried(call, Step::Analyze, done(), vec![Write::Transcript(call, Transcript::default())]).await;
+    assert_eq!(desk.post("/calls/5/reanalyze", Value::Null).await.status(), 404);
+    assert_eq!(desk.post(&format!("/calls/{silent}/reanalyze"), Value::Null).await.status(), 409);
+    let answer = desk.post("/calls/1000000002/reanalyze", Value::Null).await;
+    assert_eq!(answer.status(), 202);
+    let answer: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
+    assert_eq!(answer["reanalyzing"], call.to_string());
+    let jobs = desk.ask("/calls/1000000002").await["jobs"].clone();
+    let analyze = jobs.as_array().unwrap().iter().find(|job| job["step"] == "analyze").unwrap().clone();
+    assert_eq!(analyze["state"], "waiting");
+}
+
+#[tokio::test]
+async fn feedback_is_made_anew_where_there_is_a_transcript_embedded() {
+    feedback_is_made_anew_where_there_is_a_transcript(Shape::Embedded).await;
+}
+
+#[tokio::test]
+async fn feedback_is_made_anew_where_there_is_a_transcript_in_production() {
+    feedback_is_made_anew_where_there_is_a_transcript(Shape::Production).await;
 }

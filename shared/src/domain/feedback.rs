@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Scored;
+
 /// Feedback on one call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Feedback {
@@ -10,10 +12,16 @@ pub struct Feedback {
     pub measured: Measured,
     /// What the model said, checked.
     pub judged: Judged,
+    /// What it scored by the operator's scorecard, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scorecard: Option<Scored>,
     /// The model that judged.
     pub model: String,
     /// Version of prompt and schema.
     pub prompt_version: String,
+    /// In how many parts the transcript was condensed before it was judged, where it was too long for the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parts: Option<u32>,
     /// What it took.
     pub usage: Usage,
 }
@@ -158,28 +166,10 @@ pub struct Usage {
     pub cost: Option<f64>,
 }
 
-/// Whether `quote` occurs in `text` word for word; case, punctuation and white space do not count.
-pub fn quote_occurs(quote: &str, text: &str) -> bool {
-    fn words(text: &str) -> Vec<String> {
-        let cleaned: String =
-            text.to_lowercase().chars().map(|c| if c.is_alphanumeric() || c == '\'' { c } else { ' ' }).collect();
-        cleaned.split_whitespace().map(str::to_owned).collect()
-    }
-    let (quote, text) = (words(quote), words(text));
-    !quote.is_empty() && text.windows(quote.len()).any(|w| w == quote)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quote_occurs;
-
-    #[test]
-    fn a_quote_counts_only_when_the_words_were_said() {
-        let text = "Agent: Hello, thank you for calling.\nCaller: My invoice is wrong!";
-        assert!(quote_occurs("my invoice is WRONG", text));
-        assert!(quote_occurs("\"thank you for calling\"", text));
-        assert!(!quote_occurs("my invoice is right", text));
-        assert!(!quote_occurs("voice is wrong", text));
-        assert!(!quote_occurs(" … ", text));
+impl Usage {
+    /// Adds another model call's tokens; what they cost is known to who knows the model.
+    pub fn add(&mut self, other: &Self) {
+        self.input_tokens += other.input_tokens;
+        self.output_tokens += other.output_tokens;
     }
 }

@@ -1,10 +1,14 @@
 //! A transcript: speaker-labelled, time-stamped turns.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{ObjectBuilder, RefOr, Schema, Type},
 };
+
+use super::Redacted;
 
 /// Who speaks. As text: `agent`, `caller`, `unknown`, `voice-1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -120,6 +124,9 @@ pub struct Transcript {
     pub billed_seconds: f64,
     /// US dollars, where the model's price is known.
     pub cost: Option<f64>,
+    /// What was taken out of the words before they were kept.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub redacted: BTreeSet<Redacted>,
 }
 
 impl Transcript {

@@ -1,42 +1,53 @@
-//! The model that judges a call: one Chat Completions request per call to OpenAI or any server that speaks its API, with a
-//! strict JSON schema, checked again here because not every server keeps it.
+//! The model that judges a call: a Chat Completions request to OpenAI or any server that speaks its API, with a strict JSON
+//! schema, checked again here because not every server keeps it. A call that is too long for the model is condensed first.
 //!
-//! To change what is asked: copy `prompts/feedback-v1.*` to the next version, change it, and change `prompt::VERSION` and
-//! the file names beside it; the version is kept with each feedback. To add a model's price or last day: `price`.
+//! To change what is asked: copy the directory `prompts/v2` to the next version, change it, and change `prompt::VERSION` and
+//! the paths beside it; the version is kept with each feedback. To add a model's price, context or last day: `price`.
 
+mod ask;
+mod condense;
 mod price;
 mod prompt;
 mod reply;
+mod scores;
 mod settings;
 mod wire;
 
 use anyhow::Context;
 use async_openai::{Client, config::OpenAIConfig};
 use secrecy::ExposeSecret;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use self::{settings::Settings, wire::Completion};
+use self::{
+    ask::{Bill, TOO_LONG},
+    prompt::Question,
+    settings::Settings,
+};
 use crate::{
-    domain::{Judged, Purchase, StepError, Transcript, Usage},
+    domain::{Feedback, Judged, Scored, Spoken, StepError, Transcript, Usage},
     env::{Env, EnvError},
-    http::{
-        ClientError, Outside, Vendor,
-        openai::{self, client_error, error_codes},
-    },
+    http::{ClientError, Outside, Vendor, openai},
     ledger::Purse,
 };
+
+/// How often a server may say that less fits than we thought, before the call is given up.
+const HALVINGS: usize = 3;
 
 /// What the model said of a call, checked, and what it took.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judgement {
     /// What it said.
     pub judged: Judged,
-    /// Tokens and US dollars, a repaired reply included.
+    /// What the call scored, where there is a scorecard.
+    pub scorecard: Option<Scored>,
+    /// Tokens and US dollars, repaired replies and condensed parts included.
     pub usage: Usage,
     /// The model as configured.
     pub model: String,
     /// Version of prompt and schema.
     pub prompt_version: &'static str,
+    /// In how many parts the transcript was condensed, where it was too long.
+    pub parts: Option<u32>,
     /// Quotes that were taken out because nobody said them.
     pub quotes_removed: usize,
 }
@@ -46,6 +57,8 @@ pub struct Model {
     settings: Settings,
     vendor: Vendor,
     client: Client<OpenAIConfig>,
+    feedback: Question,
+    part: Question,
 }
 
 impl Model {
@@ -65,7 +78,9 @@ impl Model {
             tracing::warn!(model = settings.model, %day, days_left, "OpenAI switches this model off; set FEEDBACK_MODEL");
         }
         let client = openai::client(vendor.clone(), &settings.base_url, settings.api_key.as_ref());
-        Ok(Some(Self { settings, vendor, client }))
+        let feedback = Question::feedback(settings.language.as_deref(), settings.scorecard.as_ref());
+        let part = Question::part(settings.scorecard.as_ref());
+        Ok(Some(Self { settings, vendor, client, feedback, part }))
     }
 
     /// The model's name.
@@ -73,38 +88,59 @@ impl Model {
         &self.settings.model
     }
 
-    /// Judges a call from its transcript. A reply that cannot be used is sent back once with what is wrong.
+    /// Whether this feedback is what would be asked for today: same prompt, same scorecard, same model.
+    pub fn is_current(&self, feedback: &Feedback) -> bool {
+        let scorecard = self.settings.scorecard.as_ref().map(|card| card.digest.as_str());
+        feedback.prompt_version == prompt::VERSION
+            && feedback.model == self.settings.model
+            && feedback.scorecard.as_ref().map(|scored| scored.digest.as_str()) == scorecard
+    }
+
+    /// Judges a call from its transcript. A reply that cannot be used is sent back once with what is wrong; a transcript
+    /// that is too long for the model is condensed in parts first.
     ///
     /// # Errors
     /// Snooze when the server limits us or has no credit left; retry when it is broken, or twice gave no JSON; fail
     /// when it refuses (the key, the request, the content) or the transcript is over the limit: it is never cut.
     pub async fn judge(&self, transcript: &Transcript, purse: &Purse) -> Result<Judgement, StepError> {
-        let text = prompt::transcript(transcript);
-        let (length, limit) = (text.chars().count(), self.settings.max_chars);
+        let lines = prompt::lines(transcript);
+        let (length, limit) = (lines.iter().map(|l| l.chars().count()).sum::<usize>(), self.settings.max_chars);
         if length > limit {
             let why = anyhow::anyhow!("the transcript has {length} characters, FEEDBACK_MAX_CHARS allows {limit}");
-            return Err(StepError::fail("transcript-too-long", why));
+            return Err(StepError::fail(TOO_LONG, why));
         }
-        let mut messages = prompt::messages(&text);
+        let spoken = Spoken::of(transcript);
         let mut usage = Usage::default();
-        let first = self.ask(&messages, &mut usage, purse).await?;
-        let (judged, quotes_removed) = match reply::read(&first, transcript) {
-            Ok(read) => read,
-            Err(unusable) => {
-                let Some(complaint) = unusable.complaint() else { return Err(unusable.into()) };
-                let said = (unusable != reply::Unusable::CutOff).then(|| first.text()).filter(|text| !text.is_empty());
-                messages.extend(prompt::repair(said.as_deref(), &complaint));
-                reply::read(&self.ask(&messages, &mut usage, purse).await?, transcript)?
+        let mut room = self.room(&self.feedback).min(self.room(&self.part));
+        let mut halvings = 0..HALVINGS;
+        loop {
+            match self.judge_within(room, &lines, &spoken, Bill { purse, usage: &mut usage }).await {
+                // Said by the server, and not by us who have tried all parts.
+                Err(error)
+                    if error.reason == TOO_LONG && error.source.is::<ClientError>() && halvings.next().is_some() =>
+                {
+                    room = room.min(lines.iter().map(|line| prompt::tokens(line)).sum()) / 2;
+                }
+                other => return other,
             }
-        };
-        usage.cost = self.settings.cost(&usage);
-        Ok(Judgement {
-            judged,
-            usage,
-            model: self.settings.model.clone(),
-            prompt_version: prompt::VERSION,
-            quotes_removed,
-        })
+        }
+    }
+
+    async fn judge_within(
+        &self,
+        room: usize,
+        lines: &[String],
+        spoken: &Spoken,
+        mut bill: Bill<'_>,
+    ) -> Result<Judgement, StepError> {
+        let fitting = self.fit(lines, room, spoken, &mut bill).await?;
+        let read = |completion: &wire::Completion| reply::read(completion, spoken, self.settings.scorecard.as_ref());
+        let reply::Read { judged, scorecard, quotes_removed } =
+            self.ask(&self.feedback, &fitting.lines, &mut bill, read).await?;
+        let model = self.settings.model.clone();
+        let usage = Usage { cost: self.settings.cost(bill.usage), ..*bill.usage };
+        let (prompt_version, parts) = (prompt::VERSION, fitting.parts);
+        Ok(Judgement { judged, scorecard, usage, model, prompt_version, parts, quotes_removed })
     }
 
     /// Asks the server for its models, which costs nothing; for `doctor`.
@@ -123,55 +159,6 @@ impl Model {
         let model = model.with_context(|| format!("the server has no model {name}"))?;
         let last_day = model["shutdown_date"].as_str().map(|day| format!(", switched off on {day}"));
         Ok(format!("{name} is there{}", last_day.unwrap_or_default()))
-    }
-
-    async fn ask(&self, messages: &[Value], usage: &mut Usage, purse: &Purse) -> Result<Completion, StepError> {
-        let mut request = json!({
-            "model": self.settings.model,
-            "messages": messages,
-            "max_completion_tokens": self.settings.max_tokens,
-            "store": false,
-            "stream": false,
-            "response_format": {"type": "json_schema", "json_schema": prompt::schema()},
-        });
-        if let Some(effort) = &self.settings.effort {
-            request["reasoning_effort"] = json!(effort);
-        }
-        let held = purse.reserve(self.settings.most(request.to_string().len())).await?;
-        let asked = tokio::time::timeout(self.settings.timeout, self.client.chat().create_byot(request)).await;
-        let answer: Value = match asked {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => {
-                held.released().await;
-                return Err(self.verdict(client_error(self.vendor.name(), error)).await);
-            }
-            // It may have been answered, and billed: what was reserved stays so.
-            Err(_) => {
-                let late = ClientError::unreachable(self.vendor.name(), "did not answer in time");
-                self.vendor.note(Some(&late)).await;
-                return Err(late.into());
-            }
-        };
-        let completion: Completion = serde_json::from_value(answer).unwrap_or_default();
-        let took = completion.usage();
-        let tokens = Purchase::Tokens { input: took.input_tokens, output: took.output_tokens };
-        held.paid(&self.settings.model, tokens, self.settings.cost(&took)).await;
-        if !completion.is_answer() {
-            return Err(ClientError::nonsense(self.vendor.name(), "answered without a reply in it").into());
-        }
-        usage.input_tokens += took.input_tokens;
-        usage.output_tokens += took.output_tokens;
-        Ok(completion)
-    }
-
-    async fn verdict(&self, error: ClientError) -> StepError {
-        let codes = if error.is(400) || error.is(404) { error_codes(&error.body) } else { Vec::new() };
-        match codes.first().map(String::as_str) {
-            Some("model_not_found") => StepError::fail("model-not-found", error),
-            Some("context_length_exceeded") => StepError::fail("transcript-too-long", error),
-            Some("content_filter" | "content_policy_violation") => StepError::fail("model-content-filter", error),
-            _ => openai::step_error(&self.vendor, error).await,
-        }
     }
 }
 

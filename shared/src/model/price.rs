@@ -1,4 +1,4 @@
-//! What models cost and how long they live. Names are settings; this table only adds what is known of some of them.
+//! What models cost, how much they read at once and how long they live. Names are settings; this table only adds what is known of some of them.
 
 use chrono::NaiveDate;
 
@@ -12,6 +12,13 @@ const PRICES: [(&str, f64, f64); 5] = [
     ("gpt-6.1-sol", 2.0, 10.0),
     ("gpt-6-astra", 10.0, 50.0),
 ];
+
+/// Tokens that a family of models reads at once, question and reply included, the with reserve. Those of GPT-6 read
+/// more, at twice the price (facts, crm_ai §2.4).
+const CONTEXTS: [(&str, usize); 4] =
+    [("gpt-6", 272_000), ("gpt-5", 272_000), ("gpt-4.1", 272_000), ("gpt-4o", 128_000)];
+/// Of any other model. Servers of one's own are often started with less: FEEDBACK_CONTEXT_TOKENS.
+const CONTEXT: usize = 32_000;
 
 /// The days on which OpenAI switches models off (facts, crm_ai §2.1).
 const SHUTDOWNS: [(&str, (i32, u32, u32)); 17] = [
@@ -52,6 +59,12 @@ impl Price {
     pub(super) fn cost(self, usage: &Usage) -> f64 {
         (usage.input_tokens as f64 * self.input + usage.output_tokens as f64 * self.output) / 1e6
     }
+}
+
+/// Tokens that the model reads at once.
+pub(super) fn context(model: &str) -> usize {
+    let known = CONTEXTS.iter().find(|(family, _)| model.starts_with(family));
+    known.map_or(CONTEXT, |(_, tokens)| *tokens)
 }
 
 /// When OpenAI switches the model off, where that is known.

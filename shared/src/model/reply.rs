@@ -5,10 +5,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
-    prompt,
+    prompt, scores,
     wire::{Completion, Finish, null_is_default},
 };
-use crate::domain::{ActionItem, Coaching, Judged, Owner, Sentiment, StepError, Transcript, quote_occurs};
+use crate::domain::{ActionItem, Coaching, Judged, Owner, Scorecard, Scored, Sentiment, Spoken, StepError};
 
 /// Why a reply cannot be used.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,30 +54,65 @@ impl From<Unusable> for StepError {
     }
 }
 
-/// Reads a reply. The second value counts the quotes that were taken out because nobody said them.
-pub(super) fn read(completion: &Completion, transcript: &Transcript) -> Result<(Judged, usize), Unusable> {
+/// A reply that can be used.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Read {
+    pub(super) judged: Judged,
+    /// Where there is a scorecard.
+    pub(super) scorecard: Option<Scored>,
+    /// Quotes that were taken out because nobody said them.
+    pub(super) quotes_removed: usize,
+}
+
+/// Reads a reply with feedback.
+pub(super) fn read(completion: &Completion, spoken: &Spoken, scorecard: Option<&Scorecard>) -> Result<Read, Unusable> {
+    let object = object(completion, "summary")?;
+    let scores = object.get("scorecard").cloned().unwrap_or_default();
+    let mut judged = parse::<Reply>(object)?.judged()?;
+    let mut quotes_removed = remove_unsaid(&mut judged.coaching, spoken);
+    let scorecard = scorecard.map(|card| scores::read(card, scores, spoken, &mut quotes_removed)).transpose()?;
+    Ok(Read { judged, scorecard, quotes_removed })
+}
+
+/// What the model is to know of a part of a call: the notes, and words that were said in it.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Part {
+    pub(super) notes: String,
+    #[serde(default, deserialize_with = "null_is_default")]
+    pub(super) quotes: Vec<String>,
+}
+
+/// Reads a reply with notes on a part.
+pub(super) fn read_part(completion: &Completion) -> Result<Part, Unusable> {
+    let part: Part = parse(object(completion, "notes")?)?;
+    if part.notes.trim().is_empty() {
+        return Err(Unusable::OffSchema("notes is empty".into()));
+    }
+    Ok(part)
+}
+
+/// The first JSON object in the reply that has this key, else the one from the first bracket to the last: an object
+/// inside a broken one is no reply.
+fn object(completion: &Completion, key: &str) -> Result<Value, Unusable> {
     match completion.finish() {
         Finish::Refused => return Err(Unusable::Refused),
         Finish::Filtered => return Err(Unusable::Filtered),
         Finish::CutOff => return Err(Unusable::CutOff),
         Finish::Complete => {}
     }
-    let object = object(&completion.text()).ok_or(Unusable::NotJson)?;
-    let reply: Reply = serde_json::from_value(object).map_err(|e| Unusable::OffSchema(e.to_string()))?;
-    let mut judged = reply.judged()?;
-    let removed = remove_unsaid(&mut judged.coaching, transcript);
-    Ok((judged, removed))
-}
-
-/// The first JSON object in the text that looks like a reply; else the first object at all.
-fn object(text: &str) -> Option<Value> {
+    let text = completion.text();
     let objects = || {
         text.match_indices('{').filter_map(|(at, _)| {
             let first = serde_json::Deserializer::from_str(&text[at..]).into_iter::<Value>().next();
             first?.ok().filter(Value::is_object)
         })
     };
-    objects().find(|o| o.get("summary").is_some()).or_else(|| objects().next())
+    let whole = || serde_json::from_str(text.get(text.find('{')?..=text.rfind('}')?)?).ok();
+    objects().find(|o| o.get(key).is_some()).or_else(whole).ok_or(Unusable::NotJson)
+}
+
+fn parse<T: serde::de::DeserializeOwned>(object: Value) -> Result<T, Unusable> {
+    serde_json::from_value(object).map_err(|e| Unusable::OffSchema(e.to_string()))
 }
 
 /// The schema, read leniently: null for an empty list, a map for the list of pairs, other spellings of fixed values.
@@ -171,16 +206,18 @@ fn all_said(texts: Vec<String>) -> Vec<String> {
     texts.into_iter().filter_map(|t| said(Some(t))).collect()
 }
 
-/// Takes out quotes that do not occur, word for word, in what one party said in one go.
-fn remove_unsaid(coaching: &mut [Coaching], transcript: &Transcript) -> usize {
-    let spoken = prompt::spoken(transcript);
+/// The quote as it was said, without the name in front; `None` where nobody said it.
+pub(super) fn verified(quote: &str, spoken: &Spoken) -> Option<String> {
+    let quote = prompt::without_name(quote);
+    spoken.by(quote).map(|_| quote.to_owned())
+}
+
+fn remove_unsaid(coaching: &mut [Coaching], spoken: &Spoken) -> usize {
     let mut removed = 0;
     for advice in coaching {
-        let quote = advice.quote.as_deref().map(prompt::without_name);
-        match quote.filter(|quote| spoken.iter().any(|words| quote_occurs(quote, words))) {
-            Some(quote) => advice.quote = Some(quote.to_owned()),
-            None => removed += usize::from(advice.quote.take().is_some()),
-        }
+        let Some(quote) = advice.quote.take() else { continue };
+        advice.quote = verified(&quote, spoken);
+        removed += usize::from(advice.quote.is_none());
     }
     removed
 }

@@ -14,6 +14,8 @@ use axum::{
     routing::{get, post},
 };
 
+use serde_json::json;
+
 use super::*;
 use crate::{
     budgets::Budgets,
@@ -108,7 +110,7 @@ async fn asks_once_with_the_schema_and_counts_what_it_took() {
     assert_eq!(judgement.judged.sentiment, Sentiment::Neutral);
     assert_eq!((judgement.usage.input_tokens, judgement.usage.output_tokens), (1000, 100));
     assert!((judgement.usage.cost.unwrap() - 0.00015).abs() < 1e-9);
-    assert_eq!((judgement.model.as_str(), judgement.prompt_version), ("gpt-6-luna", "feedback-v1"));
+    assert_eq!((judgement.model.as_str(), judgement.prompt_version), ("gpt-6-luna", "v2"));
     let asked = server.asked.lock().unwrap();
     let [(headers, body)] = asked.as_slice() else { panic!("asked {} times", asked.len()) };
     assert_eq!(headers[header::AUTHORIZATION], "Bearer sk-test");
@@ -205,6 +207,44 @@ async fn a_transcript_over_the_limit_is_not_cut() {
         .unwrap_err();
     assert_eq!((error.verdict, error.reason.as_ref()), (Verdict::Fail, "transcript-too-long"));
     assert!(server.asked().is_empty());
+}
+
+/// Answers questions about a part with notes, one invented quote and one true one, and the rest with feedback.
+fn part_or_good() -> Response {
+    let part = json!({"notes": "They went on.", "quotes": ["word word", "I was never told"]});
+    says(&part.to_string())
+}
+
+#[tokio::test]
+async fn a_call_that_is_too_long_for_the_model_is_condensed_in_parts() {
+    let parts: Vec<Answer> = std::iter::repeat_n(part_or_good as Answer, 3).chain([good as Answer]).collect();
+    let (server, url) = Server::start(parts).await;
+    let model = model(&url, &[("FEEDBACK_CONTEXT_TOKENS", "6000")]);
+    let room = model.room(&model.feedback).min(model.room(&model.part));
+    let text = "word ".repeat(room * 3 / 5 * 2 + room / 5);
+    let judgement = model.judge(&transcript(&text), &Purse::unlisted()).await.unwrap();
+    assert_eq!(judgement.parts, Some(3));
+    assert_eq!(judgement.usage.input_tokens, 4000, "every part is paid");
+    let asked = server.asked();
+    assert!(asked[..3].iter().all(|body| body["response_format"]["json_schema"]["name"] == "call_part"));
+    let judged_from = asked[3]["messages"][1]["content"].as_str().unwrap();
+    let condensed = "Notes: They went on.\nCaller: word word\n".repeat(3);
+    assert_eq!(judged_from, format!("<transcript>\n{condensed}</transcript>"), "what nobody said is gone");
+}
+
+#[tokio::test]
+async fn a_server_that_reads_less_than_we_thought_gets_less() {
+    let full: Answer = || {
+        let message = "This model's maximum context length is 2048 tokens. However, you requested more.";
+        (StatusCode::BAD_REQUEST, Json(json!({"error": {"code": 400, "message": message}}))).into_response()
+    };
+    let (server, url) = Server::start([full, part_or_good, part_or_good, part_or_good, good]).await;
+    let judgement = model(&url, &[]).judge(&transcript(&"word ".repeat(1000)), &Purse::unlisted()).await.unwrap();
+    assert_eq!((judgement.parts, server.asked().len()), (Some(3), 5));
+    let (server, url) = Server::start([full]).await;
+    let error = model(&url, &[]).judge(&transcript(&"word ".repeat(1000)), &Purse::unlisted()).await.unwrap_err();
+    assert_eq!((error.verdict, error.reason.as_ref()), (Verdict::Fail, "transcript-too-long"));
+    assert!(server.asked().len() < 20, "{}", server.asked().len());
 }
 
 #[tokio::test]

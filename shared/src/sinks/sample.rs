@@ -2,7 +2,8 @@
 
 use crate::domain::{
     ActionItem, Agent, Call, CallFacts, CallId, CallStatus, Coaching, Conclusion, Contact, Direction, Feedback, Judged,
-    Measured, Owner, PartyMeasured, Phone, ProviderId, Recording, Report, Sentiment, Speaker, Transcript, Turn, Usage,
+    Measured, Owner, PartyMeasured, Phone, ProviderId, Recording, Report, Score, Scorecard, Scored, Sentiment, Speaker,
+    Transcript, Turn, Usage,
 };
 use chrono::{DateTime, Utc};
 
@@ -80,8 +81,10 @@ pub fn analyzed() -> Report {
     report.feedback = Some(Feedback {
         measured: measured(),
         judged: judged(),
+        scorecard: None,
         model: "some-model".into(),
         prompt_version: "1".into(),
+        parts: None,
         usage: Usage { input_tokens: 900, output_tokens: 100, cost: Some(0.0045) },
     });
     report.call.conclusion = Some(Conclusion::Analyzed);
@@ -121,6 +124,28 @@ fn judged() -> Judged {
         ],
         collected_data: vec![("email".into(), "mario@example.test".into())],
     }
+}
+
+/// What it scored, with a score that no words show and one that there was no occasion for.
+pub fn scored() -> Scored {
+    let card = Scorecard::parse(
+        r#"{"name": "Service", "version": "3", "criteria": [
+            {"id": "opening", "name": "Opening", "description": "Greets.", "weight": 1, "scale": 5},
+            {"id": "empathy", "name": "Empathy", "description": "Shows it.", "weight": 2, "scale": 5},
+            {"id": "budget", "name": "Asks for the budget", "description": "Asks.", "weight": 1, "scale": 5},
+            {"id": "identity", "name": "Identity check", "description": "Checks.", "weight": 1, "scale": 1}]}"#,
+    )
+    .expect("a literal scorecard");
+    let given: [(Option<u32>, Option<&str>, &[&str]); 4] = [
+        (Some(4), Some("Greets by name."), &["Hello Mario, how can I help?"]),
+        (Some(5), Some("Very kind."), &[]),
+        (Some(0), Some("Did not ask."), &[]),
+        (None, None, &[]),
+    ];
+    let score = |(criterion, (points, reason, quotes)): (_, (_, Option<&str>, &[&str]))| {
+        Score::new(criterion, points, reason.map(Into::into), quotes.iter().map(|quote| (*quote).into()).collect())
+    };
+    Scored::new(&card, card.criteria.iter().zip(given).map(score).collect())
 }
 
 fn at(text: &str) -> DateTime<Utc> {

@@ -179,6 +179,7 @@ fn put_together(bought: &[Bought], listener: &Listener, sides: Option<[Speaker; 
         timed: bought.iter().all(turns::timed),
         billed_seconds,
         cost: listener.cost(billed_seconds),
+        ..Transcript::default()
     }
 }
 

@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use shared::{
     db::{self, Db},
     domain::{
-        Call, Conclusion, Feedback, Job, Milestone, NewJob, Outcome, Reason, Recording, Step, StepError, Transcript,
-        VerdictExt, Write, measure,
+        Call, Conclusion, Feedback, Job, Milestone, NewJob, Outcome, Reason, Recording, Redact, Step, StepError,
+        Transcript, VerdictExt, Write, measure,
     },
     ledger::{Ledger, Purse},
     model::Model,
@@ -29,6 +29,7 @@ pub struct Analyze {
     sinks: Sinks,
     model: Option<Model>,
     ledger: Ledger,
+    redact: Redact,
 }
 
 impl Analyze {
@@ -41,7 +42,9 @@ impl Analyze {
         if model.is_none() {
             tracing::warn!("no model is configured (OPENAI_API_KEY or FEEDBACK_BASE_URL): calls get no feedback");
         }
-        Ok(Self { db: app.db.clone(), sinks: app.sinks.clone(), model, ledger: app.outside.ledger.clone() })
+        let redact = app.env.parsed("REDACT", Redact::default())?;
+        let ledger = app.outside.ledger.clone();
+        Ok(Self { db: app.db.clone(), sinks: app.sinks.clone(), model, ledger, redact })
     }
 
     /// Our work on the call is finished: every sink that cares is told.
@@ -67,7 +70,8 @@ impl Run for Analyze {
     }
 
     fn deadline(&self) -> Duration {
-        Duration::from_secs(300)
+        // A long call is condensed in parts first, each a question that may take its time.
+        Duration::from_secs(1500)
     }
 
     fn concurrency(&self) -> u16 {
@@ -81,16 +85,21 @@ impl Run for Analyze {
         if call.id != id {
             return Ok(Outcome::merged());
         }
-        if db::feedback::find(&self.db, call.id).await.or_ours()?.is_some() {
-            return Ok(self.concluded(call, Conclusion::Analyzed));
-        }
+        let renewed = match db::feedback::kept(&self.db, call.id).await.or_ours()? {
+            Some((_, false)) => return Ok(self.concluded(call, Conclusion::Analyzed)),
+            Some((_, true)) => true,
+            None => false,
+        };
         let transcript = db::transcripts::find(&self.db, call.id).await.or_ours()?;
-        let transcript = transcript.ok_or_else(|| anyhow!("it has no transcript")).or_fail("transcript-gone")?;
+        let kept = transcript.ok_or_else(|| anyhow!("it has no transcript")).or_fail("transcript-gone")?;
+        // What was transcribed before redaction was switched on may hold more than it should.
+        let transcript = self.redact.apply(kept.clone());
         if let Some(conclusion) = not_worth_judging(&call, &transcript) {
             return Ok(self.skipped(call, conclusion, conclusion.as_str()));
         }
         let Some(model) = &self.model else {
-            return Ok(self.skipped(call, Conclusion::NotAnalyzed, "no-model"));
+            let conclusion = if renewed { Conclusion::Analyzed } else { Conclusion::NotAnalyzed };
+            return Ok(self.skipped(call, conclusion, "no-model"));
         };
         let recording = db::recordings::find(&self.db, call.id).await.or_ours()?;
         let purse = self.ledger.purse(call.id, Step::Analyze);
@@ -98,6 +107,9 @@ impl Run for Analyze {
         let id = call.id;
         let mut outcome = self.concluded(call, Conclusion::Analyzed);
         outcome.writes.insert(0, Write::Feedback(id, feedback));
+        if transcript != kept {
+            outcome.writes.insert(0, Write::Transcript(id, transcript));
+        }
         Ok(outcome)
     }
 }
@@ -135,6 +147,7 @@ async fn feedback(
     tracing::info!(
         model = judgement.model,
         prompt_version = judgement.prompt_version,
+        parts = judgement.parts,
         input_tokens = usage.input_tokens,
         output_tokens = usage.output_tokens,
         cost = usage.cost,
@@ -144,8 +157,10 @@ async fn feedback(
     Ok(Feedback {
         measured: measure(transcript, duration, channels_known),
         judged: judgement.judged,
+        scorecard: judgement.scorecard,
         model: judgement.model,
         prompt_version: judgement.prompt_version.to_owned(),
+        parts: judgement.parts,
         usage,
     })
 }

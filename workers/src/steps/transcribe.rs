@@ -9,8 +9,8 @@ use shared::{
     clock::Clock,
     db::{self, Db},
     domain::{
-        Call, Conclusion, Job, Milestone, NewJob, Outcome, ProviderId, Recording, Speaker, Step, StepError, Transcript,
-        VerdictExt, Wake, Write,
+        Call, Conclusion, Job, Milestone, NewJob, Outcome, ProviderId, Recording, Redact, Speaker, Step, StepError,
+        Transcript, VerdictExt, Wake, Write,
     },
     env::{Env, EnvError},
     ledger::Ledger,
@@ -41,6 +41,7 @@ pub struct Transcribe {
     /// The recording and its pieces lie here meanwhile.
     spool: PathBuf,
     speech: Option<Speech>,
+    redact: Redact,
 }
 
 impl Transcribe {
@@ -62,7 +63,8 @@ impl Transcribe {
         let App { clock, db, env, providers, recordings, sinks, .. } = app.clone();
         let spool = env.var("TAPEDECK_SPOOL").map_or_else(std::env::temp_dir, PathBuf::from);
         std::fs::create_dir_all(&spool).map_err(|e| anyhow!("TAPEDECK_SPOOL cannot be used: {e}"))?;
-        Ok(Self { clock, db, env, ledger: app.outside.ledger.clone(), providers, recordings, sinks, spool, speech })
+        let (ledger, redact) = (app.outside.ledger.clone(), env.parsed("REDACT", Redact::default())?);
+        Ok(Self { clock, db, env, ledger, providers, recordings, sinks, spool, speech, redact })
     }
 
     /// Streams the object into a file of its own, gone when dropped.
@@ -133,7 +135,7 @@ impl Run for Transcribe {
             (Some(recording), Some(speech)) => (recording, speech),
             (recording, _) => match (self.written_down(&call).await?, recording) {
                 (Some(transcript), _) => {
-                    outcome.writes.push(Write::Transcript(call.id, transcript));
+                    outcome.writes.push(Write::Transcript(call.id, self.redact.apply(transcript)));
                     return Ok(outcome);
                 }
                 (None, Some(_)) => return Ok(self.concluded(call, Conclusion::NotAnalyzed, "no-speech-server")),
@@ -150,7 +152,7 @@ impl Run for Transcribe {
             Heard::NoSpeech => return Ok(self.concluded(call, Conclusion::NoSpeech, "no-speech")),
             Heard::TooShort => return Ok(self.concluded(call, Conclusion::TooShort, "too-short")),
         };
-        outcome.writes.push(Write::Transcript(call.id, transcript));
+        outcome.writes.push(Write::Transcript(call.id, self.redact.apply(transcript)));
         Ok(outcome)
     }
 }

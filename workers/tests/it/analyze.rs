@@ -30,7 +30,7 @@ async fn app(scratch: &Scratch, settings: &[(&str, &str)]) -> App {
 }
 
 /// Runs the step once for a call with these results.
-async fn analyze(settings: &[(&str, &str)], given: Given) -> Result<(Call, Outcome), StepError> {
+pub(crate) async fn analyze(settings: &[(&str, &str)], given: Given) -> Result<(Call, Outcome), StepError> {
     let scratch = Scratch::new(Shape::Embedded).await;
     let app = app(&scratch, settings).await;
     let call = given::call(&app, given).await;
@@ -43,18 +43,18 @@ async fn answering(answer: fn() -> Response) -> String {
     serve(post(async move || answer())).await
 }
 
-async fn serve(chat: axum::routing::MethodRouter) -> String {
+pub(crate) async fn serve(chat: axum::routing::MethodRouter) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/v1", listener.local_addr().unwrap());
     tokio::spawn(axum::serve(listener, Router::new().route("/v1/chat/completions", chat)).into_future());
     url
 }
 
-fn turn(speaker: Speaker, start: f64, end: f64, text: &str) -> Turn {
+pub(crate) fn turn(speaker: Speaker, start: f64, end: f64, text: &str) -> Turn {
     Turn { start, end, speaker, text: text.to_owned() }
 }
 
-fn transcribed(turns: Vec<Turn>) -> Given {
+pub(crate) fn transcribed(turns: Vec<Turn>) -> Given {
     let transcript = Transcript { turns, timed: true, model: "whisper-1".into(), ..Transcript::default() };
     let recording = Recording {
         object_key: "recordings/x.wav".into(),
@@ -69,7 +69,7 @@ fn transcribed(turns: Vec<Turn>) -> Given {
     Given { recording: Some(recording), transcript: Some(transcript), ..Given::default() }
 }
 
-fn conversation() -> Given {
+pub(crate) fn conversation() -> Given {
     transcribed(vec![
         turn(Speaker::Agent, 1.0, 5.0, "Thank you for calling, how can I help you?"),
         turn(Speaker::Caller, 6.0, 12.0, "My invoice is wrong, you charged me twice."),
@@ -77,14 +77,14 @@ fn conversation() -> Given {
     ])
 }
 
-fn feedback(outcome: &Outcome) -> Option<&Feedback> {
+pub(crate) fn feedback(outcome: &Outcome) -> Option<&Feedback> {
     outcome.writes.iter().find_map(|write| match write {
         Write::Feedback(_, feedback) => Some(feedback),
         _ => None,
     })
 }
 
-fn conclusion(outcome: &Outcome) -> Option<Conclusion> {
+pub(crate) fn conclusion(outcome: &Outcome) -> Option<Conclusion> {
     outcome.writes.iter().find_map(|write| match write {
         Write::Conclusion(_, conclusion) => Some(*conclusion),
         _ => None,

@@ -305,3 +305,26 @@ async fn a_cap_without_a_price_refuses_to_start() {
     let refused = Transcribe::new(&world.app).err().unwrap().to_string();
     assert!(refused.contains("TRANSCRIBE_PRICE_PER_MINUTE"), "{refused}");
 }
+
+#[tokio::test]
+async fn what_must_not_lie_about_is_taken_out_before_the_words_are_kept() {
+    let text = "My card is five four two five, 2334 3010 9903, and my PIN is 4321. Write to jane@example.com.";
+    let kept = async |settings: &[(&str, &str)]| {
+        let world = World::new(settings).await;
+        world
+            .sandbox
+            .fault(Fault::status(Vendor::Openai, 200).path("transcriptions").body(serde_json::json!({"text": text})));
+        let call = world.call(Some(&sample().wav), None).await;
+        let outcome = world.run(&call).await.unwrap();
+        let transcript = transcript(&outcome).unwrap();
+        let kinds: Vec<_> = transcript.redacted.iter().map(|kind| kind.as_str()).collect();
+        (transcript.text(), kinds.join(","))
+    };
+    let holds = |text: &str| ["2334", "4321", "jane@example.com"].map(|secret| text.contains(secret));
+    let (text, kinds) = kept(&[]).await;
+    assert_eq!((holds(&text), kinds.as_str()), ([false, false, true], "card,secret"), "{text}");
+    let (text, kinds) = kept(&[("REDACT", "email")]).await;
+    assert_eq!((holds(&text), kinds.as_str()), ([true, true, false], "email"), "{text}");
+    let (text, kinds) = kept(&[("REDACT", "off")]).await;
+    assert_eq!((holds(&text), kinds.as_str()), ([true; 3], ""), "{text}");
+}

@@ -167,5 +167,6 @@ fn feedback() -> Feedback {
         collected_data: Vec::new(),
     };
     let (measured, usage) = (Measured::default(), Usage::default());
-    Feedback { measured, judged, model: "instant".into(), prompt_version: "bench".into(), usage }
+    let (model, prompt_version) = ("instant".into(), "bench".into());
+    Feedback { measured, judged, scorecard: None, model, prompt_version, parts: None, usage }
 }

@@ -33,8 +33,8 @@ pub(super) async fn write(tx: &mut Tx, batch: &[&Settlement], now: DateTime<Utc>
     recordings(tx, &mut sorted.recordings).await?;
     let heard = sorted.transcripts.iter().map(|(call, _)| *call);
     pieces::forget(tx, heard.chain(sorted.conclusions.iter().map(|(call, _)| *call))).await?;
-    bodies(tx, "transcripts", &mut sorted.transcripts).await?;
-    bodies(tx, "feedback", &mut sorted.feedback).await?;
+    bodies(tx, "transcripts", &mut sorted.transcripts, "").await?;
+    bodies(tx, "feedback", &mut sorted.feedback, ", renew = false").await?;
     conclusions(tx, &mut sorted.conclusions, now).await?;
     deliveries(tx, &mut sorted.deliveries, now).await
 }
@@ -67,7 +67,12 @@ async fn recordings(tx: &mut Tx, rows: &mut Vec<(CallId, &Recording)>) -> sqlx::
     })
 }
 
-async fn bodies<T: Serialize + Sync>(tx: &mut Tx, table: &str, rows: &mut Vec<(CallId, &T)>) -> sqlx::Result<()> {
+async fn bodies<T: Serialize + Sync>(
+    tx: &mut Tx,
+    table: &str,
+    rows: &mut Vec<(CallId, &T)>,
+    replacing: &str,
+) -> sqlx::Result<()> {
     settle_order(rows, |(call, _)| *call);
     if rows.is_empty() {
         return Ok(());
@@ -82,7 +87,7 @@ async fn bodies<T: Serialize + Sync>(tx: &mut Tx, table: &str, rows: &mut Vec<(C
         query.push_values(bodies, |mut row, (call, body)| {
             row.push_bind(call).push_bind(body);
         });
-        query.push(" on conflict (call_id) do update set body = excluded.body");
+        query.push(" on conflict (call_id) do update set body = excluded.body").push(replacing);
         query.build().execute(c).await.map(drop)
     })
 }

@@ -3,21 +3,21 @@
 use serde_json::json;
 
 use super::*;
-use crate::domain::{Speaker, Turn, Verdict};
+use crate::domain::{Speaker, Transcript, Turn, Verdict};
 
 const GOOD: &str = r#"{"summary":"Caller asked about billing.","sentiment":"positive","topics":["billing"],
     "action_items":[{"text":"send a new invoice","owner":"agent"}],"objections":[],"outcome":"resolved","next_step":null,
     "coaching":[{"strength":"friendly","improvement":null,"quote":"Happy to help!"}],
     "collected_data":[{"key":"name","value":"Jane Doe"}]}"#;
 
-fn transcript() -> Transcript {
+fn spoken() -> Spoken {
     let said = |speaker, text: &str| Turn { start: 0.0, end: 1.0, speaker, text: text.to_owned() };
     let turns = vec![
         said(Speaker::Agent, "Hello, happy to help"),
         said(Speaker::Agent, "you today."),
         said(Speaker::Caller, "My invoice <number 5> is wrong."),
     ];
-    Transcript { turns, ..Transcript::default() }
+    Spoken::of(&Transcript { turns, ..Transcript::default() })
 }
 
 fn completion(message: Value, finish_reason: Value) -> Completion {
@@ -25,7 +25,8 @@ fn completion(message: Value, finish_reason: Value) -> Completion {
 }
 
 fn reply(text: &str) -> Result<(Judged, usize), Unusable> {
-    read(&completion(json!({"role": "assistant", "content": text, "refusal": null}), json!("stop")), &transcript())
+    let completion = completion(json!({"role": "assistant", "content": text, "refusal": null}), json!("stop"));
+    read(&completion, &spoken(), None).map(|read| (read.judged, read.quotes_removed))
 }
 
 /// A good reply with one field changed; `Value::Null` for the value removes nothing, it is sent.
@@ -66,7 +67,7 @@ fn json_is_found_in_whatever_is_put_around_it() {
         assert_eq!(reply(&text).as_ref(), Ok(&expected), "{text}");
     }
     let parts = completion(json!({"content": [{"type": "text", "text": GOOD}]}), Value::Null);
-    assert_eq!(read(&parts, &transcript()), Ok(expected));
+    assert_eq!(read(&parts, &spoken(), None).unwrap().judged, expected.0);
 }
 
 #[test]
@@ -102,11 +103,11 @@ fn quotes_that_nobody_said_are_taken_out_and_counted() {
 #[test]
 fn what_cannot_be_used_gets_a_complaint_or_a_verdict() {
     let cut = completion(json!({"content": "{\"summary\":\"Call"}), json!("length"));
-    assert_eq!(read(&cut, &transcript()), Err(Unusable::CutOff));
+    assert_eq!(read(&cut, &spoken(), None), Err(Unusable::CutOff));
     let filtered = completion(json!({"content": null}), json!("content_filter"));
-    assert_eq!(read(&filtered, &transcript()), Err(Unusable::Filtered));
+    assert_eq!(read(&filtered, &spoken(), None), Err(Unusable::Filtered));
     let refused = completion(json!({"content": null, "refusal": "I cannot help with that."}), json!("stop"));
-    assert_eq!(read(&refused, &transcript()), Err(Unusable::Refused));
+    assert_eq!(read(&refused, &spoken(), None), Err(Unusable::Refused));
     for text in ["", "I could not find a call.", "{\"summary\": \"cut", "[1, 2]", "\"summary\""] {
         assert_eq!(reply(text), Err(Unusable::NotJson), "{text}");
     }

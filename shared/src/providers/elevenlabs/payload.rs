@@ -90,7 +90,15 @@ impl Post {
         }
         let language = self.text("/data/metadata/main_language");
         let model = "elevenlabs".to_owned();
-        let heard = Transcript { turns, language, model, timed: false, billed_seconds: 0.0, cost: Some(0.0) };
+        let heard = Transcript {
+            turns,
+            language,
+            model,
+            timed: false,
+            billed_seconds: 0.0,
+            cost: Some(0.0),
+            ..Transcript::default()
+        };
         (!heard.turns.is_empty()).then_some(heard)
     }
 

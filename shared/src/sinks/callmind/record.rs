@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::domain::{CallStatus, Direction, Report};
+use crate::domain::{CallStatus, Direction, Feedback, Report};
 
 /// Stands for the number of a caller who hides it, as the field is never absent in Callmind's guide.
 const HIDDEN_NUMBER: &str = "anonymous";
@@ -101,11 +101,18 @@ impl CallResult {
             transcript: transcript.filter(|text| !text.is_empty()),
             sentiment: judged.map(|j| j.sentiment.as_str()),
             topics: judged.map(|j| j.topics.clone()).unwrap_or_default(),
-            summary: judged.map(|j| j.summary.clone()),
+            summary: report.feedback.as_ref().map(summary),
             collected_data: data.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect(),
             cost: report.cost().map(|dollars| (dollars * 1e6).round() / 1e6),
         }
     }
+}
+
+/// The summary. A scorecard has no field of its own there, and its total is what people look for in lists.
+fn summary(feedback: &Feedback) -> String {
+    let scored = feedback.scorecard.as_ref().and_then(|scored| Some((&scored.name, scored.total?)));
+    let total = scored.map(|(name, total)| format!(" Scorecard {name}: {total:.0}%.")).unwrap_or_default();
+    format!("{}{total}", feedback.judged.summary)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What the note with the feedback says: what a salesperson reads first comes first, the words of the call come last.
 
 use super::note::{NoteKind, marker};
-use crate::domain::{Coaching, Judged, Measured, Owner, Report, Transcript};
+use crate::domain::{Coaching, Judged, Measured, Owner, Report, Score, Scored, Transcript};
 
 /// The longest transcript in a note, in characters. The CRM's own limit is undocumented; half an hour of talk fits.
 const TRANSCRIPT_LIMIT: usize = 20_000;
@@ -16,6 +16,7 @@ pub fn feedback_note(report: &Report) -> Option<String> {
     let mut lines = vec![format!("{}{}", NoteKind::Feedback.prefix(&call.provider), title(report))];
     if let Some(feedback) = &report.feedback {
         judged(&feedback.judged, &mut lines);
+        lines.extend(feedback.scorecard.iter().flat_map(scored));
         lines.extend(talk(&feedback.measured));
     }
     if let Some(transcript) = transcript {
@@ -71,6 +72,22 @@ fn advice(coaching: &Coaching) -> Option<String> {
     let said: Vec<_> = parts.into_iter().flatten().collect();
     let quote = coaching.quote.as_ref().map(|quote| format!(" (\"{}\")", flat(quote))).unwrap_or_default();
     (!said.is_empty()).then(|| format!("{}{quote}", said.join(". ")))
+}
+
+/// The total, and each criterion with the words that show it.
+fn scored(scored: &Scored) -> Vec<String> {
+    let total = scored.total.map_or_else(|| "nothing to score".to_owned(), |total| format!("{total:.0}%"));
+    let head = format!("🏁 Scorecard {}: {total}", flat(&scored.name));
+    [head].into_iter().chain(scored.scores.iter().map(|score| format!("- {}", scored_by(score)))).collect()
+}
+
+fn scored_by(score: &Score) -> String {
+    let name = flat(&score.name);
+    let Some(points) = score.points else { return format!("{name}: no occasion") };
+    let reason = score.reason.as_ref().map(|reason| format!(" {}", flat(reason))).unwrap_or_default();
+    let quotes = score.quotes.iter().map(|quote| format!(" (\"{}\")", flat(quote))).collect::<String>();
+    let unsupported = if score.unsupported { " ⚠ no words of the call show it, not counted" } else { "" };
+    format!("{name}: {points}/{}{reason}{quotes}{unsupported}", score.scale)
 }
 
 /// The figures that the recording allows, on one line.

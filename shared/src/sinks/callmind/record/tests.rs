@@ -31,6 +31,13 @@ fn a_finished_call_is_sent_with_everything() {
 }
 
 #[test]
+fn the_summary_ends_with_what_the_call_scored() {
+    let mut report = sample::analyzed();
+    report.feedback.as_mut().unwrap().scorecard = Some(sample::scored());
+    assert_eq!(record(&report)["summary"], "Customer called about an invoice, resolved. Scorecard Service: 40%.");
+}
+
+#[test]
 fn an_update_holds_what_came_of_the_call_and_nothing_else() {
     let report = sample::analyzed();
     let update = Record::of(&report, report.call.display_id()).update();

@@ -40,6 +40,21 @@ Call ID: 123456 - 2025-09-16T14:04:58Z";
 }
 
 #[test]
+fn a_scorecard_is_shown_with_its_proof_and_what_lacks_it_is_marked() {
+    let mut report = sample::analyzed();
+    report.feedback.as_mut().unwrap().scorecard = Some(sample::scored());
+    let expected = "
+🏁 Scorecard Service: 40%
+- Opening: 4/5 Greets by name. (\"Hello Mario, how can I help?\")
+- Empathy: 5/5 Very kind. ⚠ no words of the call show it, not counted
+- Asks for the budget: 0/5 Did not ask.
+- Identity check: no occasion
+📊 Talk: ";
+    let note = note(&report);
+    assert!(note.contains(expected), "{note}");
+}
+
+#[test]
 fn what_was_not_measured_or_not_said_is_left_out() {
     let mut report = sample::analyzed();
     let feedback = report.feedback.as_mut().unwrap();

@@ -1,0 +1,271 @@
+//! `calls reanalyze`: feedback made anew, for one call or for many, a few at a time, so that fresh calls do not have to wait
+//! behind them.
+
+#![expect(clippy::print_stdout, reason = "the answer of a command goes to standard output")]
+
+use std::{
+    collections::VecDeque,
+    io::{IsTerminal, Write},
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use chrono::{DateTime, TimeDelta, Utc};
+use clap::Args;
+use shared::{
+    db::{self, console},
+    domain::{CallId, Conclusion, Phone, ProviderId},
+    model::Model,
+    reanalyze::reanalyze,
+    service::App,
+};
+use tokio_util::sync::CancellationToken;
+
+/// Fewer are not asked about.
+const MANY: usize = 10;
+/// Calls that are looked through at a time.
+const PAGE: i64 = 500;
+const LOOK: Duration = Duration::from_millis(500);
+/// What is due later than this has failed, and comes back by the schedule.
+const LATER: TimeDelta = TimeDelta::seconds(3);
+
+/// Which calls.
+#[derive(Args)]
+#[command(after_help = "\
+Workers do it, with their model, prompt and scorecard. A call keeps its feedback until the new one is there; then notes and
+records are changed, not written twice. Stopping this command leaves to the workers what they were asked for.")]
+pub(super) struct Reanalyze {
+    /// The provider's ids of calls, or ours
+    #[arg(conflicts_with = "Narrow")]
+    ids: Vec<String>,
+    #[command(flatten)]
+    narrow: Narrow,
+    /// At most so many, newest first
+    #[arg(long)]
+    limit: Option<usize>,
+    /// Only say how many there are
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask, however many there are
+    #[arg(long)]
+    yes: bool,
+    /// So many at a time
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..))]
+    at_once: u16,
+}
+
+#[derive(Args)]
+#[group(id = "Narrow", multiple = true)]
+struct Narrow {
+    /// All calls
+    #[arg(long)]
+    all: bool,
+    /// Only those whose feedback is of another prompt, scorecard or model than is set here, and those without
+    #[arg(long)]
+    outdated: bool,
+    /// Only of this provider
+    #[arg(long)]
+    provider: Option<String>,
+    /// Only with this number on the other side
+    #[arg(long)]
+    phone: Option<String>,
+    /// Only from this time on, such as 2026-11-20T00:00:00Z
+    #[arg(long)]
+    from: Option<DateTime<Utc>>,
+    /// Only before this time
+    #[arg(long)]
+    to: Option<DateTime<Utc>>,
+    /// Only those our work on which ended so: analyzed, not-analyzed, too-short…
+    #[arg(long, value_parser = conclusion)]
+    conclusion: Option<Conclusion>,
+}
+
+fn conclusion(text: &str) -> Result<Conclusion, String> {
+    serde_json::from_value(text.into()).map_err(|_| "there is no such conclusion".to_owned())
+}
+
+/// What there is to do.
+#[derive(Default)]
+struct Chosen {
+    calls: Vec<CallId>,
+    /// Calls that fit otherwise.
+    without_transcript: usize,
+    /// US dollars that their feedback took, as far as that is known.
+    cost: f64,
+}
+
+impl Reanalyze {
+    pub(super) async fn run(self, app: &App, stop: &CancellationToken) -> anyhow::Result<()> {
+        let chosen = if self.ids.is_empty() { self.by_filter(app).await? } else { self.by_id(app).await? };
+        let count = chosen.calls.len();
+        let without = match chosen.without_transcript {
+            0 => String::new(),
+            some => format!(", {some} more have no transcript"),
+        };
+        let cost =
+            if chosen.cost > 0.0 { format!("; the last time it cost {:.4} USD", chosen.cost) } else { String::new() };
+        println!("{count} to reanalyze{without}{cost}");
+        if self.dry_run || count == 0 {
+            return Ok(());
+        }
+        if count > MANY && !self.yes && !agreed()? {
+            println!("nothing was done");
+            return Ok(());
+        }
+        Progress::new(chosen.calls).follow(app, usize::from(self.at_once), stop).await
+    }
+
+    async fn by_id(&self, app: &App) -> anyhow::Result<Chosen> {
+        let providers: Vec<_> = app.providers.iter().map(|provider| provider.id()).collect();
+        let mut calls = Vec::new();
+        for id in &self.ids {
+            let call = console::find(&app.db, &providers, id).await?.with_context(|| format!("no call {id}"))?;
+            calls.push(call.id);
+        }
+        let mut chosen = Chosen::default();
+        chosen.add(app, &calls, |_| true).await?;
+        Ok(chosen)
+    }
+
+    async fn by_filter(&self, app: &App) -> anyhow::Result<Chosen> {
+        let Narrow { all, outdated, provider, phone, from, to, conclusion } = &self.narrow;
+        let narrowed = provider.is_some() || phone.is_some() || from.is_some() || to.is_some() || conclusion.is_some();
+        if !(*all || *outdated || narrowed) {
+            bail!("say which: ids of calls, --outdated, --from, --to, --provider, --phone, --conclusion or --all");
+        }
+        let model = match outdated {
+            true => Some(
+                Model::from_env(&app.env, &app.outside)?
+                    .context("--outdated needs the workers' settings of the model")?,
+            ),
+            false => None,
+        };
+        let mut filter = console::CallFilter {
+            provider: provider.clone().map(ProviderId::from),
+            phone: phone.as_ref().map(|text| Phone::parse(text).context("--phone is no phone number")).transpose()?,
+            from: *from,
+            to: *to,
+            conclusion: *conclusion,
+            limit: PAGE,
+            ..console::CallFilter::default()
+        };
+        let mut chosen = Chosen::default();
+        loop {
+            let page = console::calls(&app.db, &filter).await?;
+            let calls: Vec<_> = page.iter().map(|line| line.call.id).collect();
+            let wanted = |feedback: Option<&_>| {
+                model.as_ref().is_none_or(|model| feedback.is_none_or(|feedback| !model.is_current(feedback)))
+            };
+            chosen.add(app, &calls, wanted).await?;
+            filter.after = page.last().map(|line| line.cursor());
+            let enough = self.limit.is_some_and(|limit| chosen.calls.len() >= limit);
+            if page.is_empty() || enough {
+                chosen.calls.truncate(self.limit.unwrap_or(usize::MAX));
+                return Ok(chosen);
+            }
+        }
+    }
+}
+
+impl Chosen {
+    /// Those of these calls that were transcribed and are wanted, in the same order.
+    async fn add(
+        &mut self,
+        app: &App,
+        calls: &[CallId],
+        wanted: impl Fn(Option<&shared::domain::Feedback>) -> bool,
+    ) -> anyhow::Result<()> {
+        let transcribed = db::feedback::of_transcribed(&app.db, calls).await?;
+        for call in calls {
+            match transcribed.get(call) {
+                None => self.without_transcript += 1,
+                Some(feedback) if wanted(feedback.as_ref()) => {
+                    self.cost += feedback.as_ref().and_then(|feedback| feedback.usage.cost).unwrap_or_default();
+                    self.calls.push(*call);
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn agreed() -> anyhow::Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        bail!("these are many: say --yes");
+    }
+    print!("Go on? [y/N] ");
+    std::io::stdout().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// How far it is.
+struct Progress {
+    all: usize,
+    waiting: VecDeque<CallId>,
+    under_way: Vec<CallId>,
+    done: usize,
+    skipped: usize,
+    failed: usize,
+    later: usize,
+}
+
+impl Progress {
+    fn new(calls: Vec<CallId>) -> Self {
+        let all = calls.len();
+        Self { all, waiting: calls.into(), under_way: Vec::new(), done: 0, skipped: 0, failed: 0, later: 0 }
+    }
+
+    async fn follow(mut self, app: &App, at_once: usize, stop: &CancellationToken) -> anyhow::Result<()> {
+        let mut said = String::new();
+        while !(self.waiting.is_empty() && self.under_way.is_empty()) {
+            let room = at_once.saturating_sub(self.under_way.len()).min(self.waiting.len());
+            let next: Vec<_> = self.waiting.drain(..room).collect();
+            reanalyze(&app.db, &app.queue, &app.clock, &next).await?;
+            self.under_way.extend(next);
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                () = stop.cancelled() => {
+                    println!("stopped: {} were not asked for, {} go on", self.waiting.len(), self.under_way.len());
+                    return Ok(());
+                }
+            }
+            self.look(app).await?;
+            let line = self.to_string();
+            if line != said {
+                println!("{line}");
+                said = line;
+            }
+        }
+        if self.failed > 0 {
+            bail!("{} failed for good: tapedeck dead show --queue analyze", self.failed);
+        }
+        Ok(())
+    }
+
+    /// Takes out what has ended.
+    async fn look(&mut self, app: &App) -> anyhow::Result<()> {
+        let soon = app.clock.now() + LATER;
+        for standing in db::feedback::standing(&app.db, &self.under_way).await? {
+            match standing.state.as_str() {
+                "done" => self.done += 1,
+                "skipped" => self.skipped += 1,
+                "dead" => self.failed += 1,
+                "waiting" if standing.due_at > soon => self.later += 1,
+                _ => continue,
+            }
+            self.under_way.retain(|call| *call != standing.call());
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Display for Progress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} of {} done", self.done, self.all)?;
+        let more = [(self.skipped, "skipped"), (self.failed, "failed"), (self.later, "to be tried again later")];
+        more.iter().filter(|(count, _)| *count > 0).try_for_each(|(count, what)| write!(f, ", {count} {what}"))
+    }
+}

@@ -1,0 +1,57 @@
+//! `calls reanalyze` beside a process that works.
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
+
+use sandbox::{CallMode, PlaceCall, Sandbox};
+use shared::testing::eventually;
+
+use crate::{
+    program::{Running, complaint, printed, run, tapedeck},
+    up::address,
+};
+
+const SECRET: &str = "the shared secret";
+
+// The vendors must answer while a command that waits for them is waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn feedback_is_made_anew_beside_the_workers_and_the_command_says_how_far_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let sandbox = Sandbox::start("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let vendors = sandbox.base_urls();
+    let settings = [
+        ("TAPEDECK_DATA", "data"),
+        ("HOST", "127.0.0.1"),
+        ("PORT", "0"),
+        ("CONSOLE_PORT", "0"),
+        ("CLOUDTALK_WEBHOOK_SECRET", SECRET),
+        ("CLOUDTALK_BASE_URL", vendors.cloudtalk.as_str()),
+        ("CLOUDTALK_API_KEY", "id:secret"),
+        ("OPENAI_BASE_URL", vendors.openai.as_str()),
+        ("OPENAI_API_KEY", "key"),
+    ];
+    let mut up = Running::start(tapedeck(&["up"], directory.path(), &settings));
+    let base = format!("http://{}", address(&mut up, "taking webhooks").await);
+    let placed =
+        sandbox.place_call(PlaceCall::new(&base, SECRET, "billing").mode(CallMode::EndedWithUrl)).await.unwrap();
+    let id = placed.call_id.to_string();
+
+    let beside = |arguments: &[&str]| run(&[&["calls", "reanalyze"], arguments].concat(), directory.path(), &settings);
+    eventually("the call is analyzed", async || {
+        printed(&beside(&["--conclusion", "analyzed", "--dry-run"])).contains("1 to")
+    })
+    .await;
+    assert!(printed(&beside(&["--outdated", "--dry-run"])).starts_with("0 to reanalyze"));
+    let chats = sandbox.state().openai.chats;
+    assert!(printed(&beside(&[&id, "--dry-run"])).starts_with("1 to reanalyze; the last time it cost 0.000"));
+    assert_eq!(sandbox.state().openai.chats, chats);
+
+    let done = printed(&beside(&[&id]));
+    assert!(done.contains("1 to reanalyze") && done.contains("1 of 1 done"), "{done}");
+    assert_eq!(sandbox.state().openai.chats, chats + 1);
+
+    let changed = [settings.as_slice(), &[("FEEDBACK_MODEL", "gpt-6.1-terra")]].concat();
+    let outdated = run(&["calls", "reanalyze", "--outdated", "--dry-run"], directory.path(), &changed);
+    assert!(printed(&outdated).starts_with("1 to reanalyze"));
+    assert!(complaint(&beside(&[])).contains("--outdated"), "all of them only when that is said");
+    assert!(complaint(&beside(&["5"])).contains("no call 5"));
+    assert!(up.end("-TERM").await);
+}

@@ -1,0 +1,152 @@
+//! Takes out of a transcript what must not lie about: card numbers, IBANs, secrets that were said aloud, e-mail addresses. What
+//! is found may be written in digits or spelled out, with anything in between, and may go on in the next turn.
+//!
+//! [`tokens`] cuts the turns into words with what they stand for; [`cards`], [`ibans`], [`secrets`] and [`emails`] each find
+//! one kind in them. To add a kind: a variant of [`Redacted`], its file, its line in [`Redact::apply`].
+
+mod cards;
+mod emails;
+mod ibans;
+mod secrets;
+mod tokens;
+
+use std::{collections::BTreeSet, ops::Range, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use self::tokens::Token;
+use super::{Speaker, Transcript};
+
+/// A kind of thing that is taken out. Where two of them overlap, the first has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Redacted {
+    /// A bank account's number.
+    Iban,
+    /// A payment card's number: 13 to 19 digits with a right check digit.
+    Card,
+    /// A password, PIN, card verification code or one-time code.
+    Secret,
+    /// An e-mail address.
+    Email,
+}
+
+impl Redacted {
+    const ALL: [Self; 4] = [Self::Iban, Self::Card, Self::Secret, Self::Email];
+
+    /// The name in settings and in the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Iban => "iban",
+            Self::Card => "card",
+            Self::Secret => "secret",
+            Self::Email => "email",
+        }
+    }
+
+    /// What stands in the text instead.
+    const fn placeholder(self) -> &'static str {
+        match self {
+            Self::Iban => "[IBAN]",
+            Self::Card => "[card number]",
+            Self::Secret => "[secret]",
+            Self::Email => "[e-mail]",
+        }
+    }
+}
+
+/// Which kinds are taken out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redact(BTreeSet<Redacted>);
+
+impl Default for Redact {
+    /// All but e-mail addresses, which are what many calls are about.
+    fn default() -> Self {
+        Self(BTreeSet::from([Redacted::Card, Redacted::Iban, Redacted::Secret]))
+    }
+}
+
+impl FromStr for Redact {
+    type Err = String;
+
+    /// `off`, or kinds with commas between them.
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "off" {
+            return Ok(Self(BTreeSet::new()));
+        }
+        let kind = |name: &str| Redacted::ALL.into_iter().find(|kind| kind.as_str() == name.trim());
+        let kinds: Option<BTreeSet<_>> = text.split(',').map(kind).collect();
+        kinds.map(Self).ok_or_else(|| "expected off, or some of card, iban, secret, email with commas".to_owned())
+    }
+}
+
+/// Tokens of the transcript, from the first to before the last, that are one thing to be taken out.
+type Span = Range<usize>;
+
+impl Redacted {
+    /// The tokens that are to be taken out.
+    fn find(self, tokens: &[Token], transcript: &Transcript) -> Vec<usize> {
+        let find: fn(&[Token]) -> Vec<Span> = match self {
+            Self::Iban => ibans::find,
+            Self::Card => cards::find,
+            Self::Secret => return secrets::find(tokens).into_iter().flatten().collect(),
+            Self::Email => return emails::find(tokens).into_iter().flatten().collect(),
+        };
+        // A long number may also go on behind whatever the other party says in the middle of it.
+        let by = |speaker| tokens.iter().enumerate().filter(move |(_, t)| transcript.turns[t.turn].speaker == speaker);
+        let known = transcript.turns.iter().map(|turn| turn.speaker).filter(|speaker| *speaker != Speaker::Unknown);
+        let own = known.collect::<BTreeSet<_>>().into_iter().flat_map(|speaker| {
+            let (places, own): (Vec<usize>, Vec<Token>) = by(speaker).map(|(at, token)| (at, token.clone())).unzip();
+            find(&own).into_iter().flatten().map(move |at| places[at])
+        });
+        find(tokens).into_iter().flatten().chain(own).collect()
+    }
+}
+
+impl Redact {
+    /// The transcript without what is to be taken out, and with a note of the kinds that were. Doing it twice changes nothing.
+    #[must_use]
+    pub fn apply(&self, mut transcript: Transcript) -> Transcript {
+        let tokens = tokens::of(&transcript.turns);
+        let mut taken: Vec<Option<Redacted>> = vec![None; tokens.len()];
+        for kind in &self.0 {
+            for token in kind.find(&tokens, &transcript) {
+                taken[token].get_or_insert(*kind);
+            }
+        }
+        if taken.iter().all(Option::is_none) {
+            return transcript;
+        }
+        for (at, turn) in transcript.turns.iter_mut().enumerate() {
+            let of_turn = tokens.iter().zip(&taken).filter(|(token, _)| token.turn == at);
+            turn.text = without(&turn.text, of_turn);
+        }
+        transcript.redacted.extend(taken.into_iter().flatten());
+        transcript
+    }
+}
+
+/// The text with each run of taken tokens, and what stands between them, replaced by its kind.
+fn without<'t>(text: &str, tokens: impl Iterator<Item = (&'t Token, &'t Option<Redacted>)>) -> String {
+    let mut left = String::with_capacity(text.len());
+    let mut copied = 0;
+    let mut before = None;
+    for (token, kind) in tokens {
+        match kind {
+            Some(kind) if before == Some(*kind) => copied = token.bytes.end,
+            Some(kind) => {
+                left.push_str(&text[copied..token.bytes.start]);
+                left.push_str(kind.placeholder());
+                copied = token.bytes.end;
+            }
+            None => {}
+        }
+        before = *kind;
+    }
+    left.push_str(&text[copied..]);
+    left
+}
+
+#[cfg(test)]
+mod tests;
