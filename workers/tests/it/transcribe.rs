@@ -6,6 +6,7 @@ use sandbox::{
     Fault, FaultKind, Sandbox, Vendor,
     samples::{self, Sample},
 };
+use serde_json::json;
 use shared::{
     db,
     domain::{
@@ -240,6 +241,33 @@ async fn another_model_hears_it_anew() {
     world.app.env = world.app.env.with([("TRANSCRIBE_MODEL", "whisper-1")]);
     world.run(&call).await.unwrap();
     assert_eq!(world.sandbox.state().openai.transcriptions, before + 2, "one request for each side");
+}
+
+#[tokio::test]
+async fn what_nobody_said_stays_out_of_the_transcript() {
+    let invented = |text: &str, no_speech: f64, compression: f64| {
+        let segment = json!({"start": 0.5, "end": 2.5, "text": text, "avg_logprob": -1.3,
+            "no_speech_prob": no_speech, "compression_ratio": compression});
+        json!({"text": text, "language": "english", "segments": [segment]})
+    };
+    let cases = [
+        (invented("Good morning.", 0.1, 1.2), Some("Good morning.")),
+        (invented("Good morning.", 0.9, 1.2), None),
+        (invented("Good morning.", 0.1, 3.1), None),
+        (invented("[BLANK_AUDIO]", 0.1, 1.2), None),
+        (invented("Subtitles by the Amara.org community", 0.1, 1.2), None),
+        (invented(&"Please hold the line. ".repeat(9), 0.1, 1.2), Some("Please hold the line.")),
+    ];
+    for (body, expected) in cases {
+        let world = World::new(&[]).await;
+        let call = world.call(Some(&sample().mono_wav()), None).await;
+        world.sandbox.fault(Fault::status(Vendor::Openai, 200).body(body.clone()));
+        let outcome = world.run(&call).await.unwrap();
+        match expected {
+            Some(text) => assert_eq!(transcript(&outcome).unwrap().turns[0].text, text, "{body}"),
+            None => assert_concluded(&call, &outcome, Conclusion::NoSpeech, "no-speech"),
+        }
+    }
 }
 
 #[tokio::test]
