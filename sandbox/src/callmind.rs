@@ -61,6 +61,8 @@ struct Records {
     records: Vec<CallmindRecord>,
     by_id: HashMap<String, usize>,
     by_sid: HashMap<String, usize>,
+    /// How often each token was sent.
+    tokens: HashMap<String, u32>,
 }
 
 impl Store {
@@ -99,14 +101,14 @@ impl Records {
     }
 }
 
-pub(crate) fn routes(_: &Shared) -> Router<Shared> {
+pub(crate) fn routes(world: &Shared) -> Router<Shared> {
     let api = Router::new()
         .route("/call-history", post(create))
         .route("/call-history/{id}/status", patch(update))
         .route("/webhooks/calls/started", post(started))
         .route("/webhooks/calls/completed", post(completed))
         .fallback(|| async { refusal(StatusCode::NOT_FOUND) })
-        .layer(middleware::from_fn(admit));
+        .layer(middleware::from_fn_with_state(world.clone(), admit));
     Router::new().nest("/callmind/api", api)
 }
 
@@ -119,13 +121,22 @@ fn error(status: StatusCode, message: &str) -> Response {
     (status, Json(json!({"error": message}))).into_response()
 }
 
-/// Any bearer token, but not none.
-async fn admit(request: Request, next: Next) -> Response {
+/// Any bearer token that has not expired, but not none.
+async fn admit(State(world): State<Shared>, request: Request, next: Next) -> Response {
     let given = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    match given.and_then(|given| given.strip_prefix("Bearer ")) {
-        Some(token) if !token.trim().is_empty() => next.run(request).await,
+    let token = given.and_then(|given| given.strip_prefix("Bearer ")).map(str::trim).filter(|token| !token.is_empty());
+    match token {
+        Some(token) if good(&world, token) => next.run(request).await,
         _ => error(StatusCode::UNAUTHORIZED, "Invalid or missing token"),
     }
+}
+
+fn good(world: &Shared, token: &str) -> bool {
+    let Some(requests) = world.switches().callmind_token_requests else { return true };
+    let mut records = world.callmind.records();
+    let used = records.tokens.entry(token.to_owned()).or_default();
+    *used += 1;
+    *used <= requests
 }
 
 /// The body as an object with these texts in it, or the 400 that says what is missing.
@@ -174,6 +185,17 @@ async fn create(State(world): State<Shared>, body: Bytes) -> Response {
         CallmindDuplicates::Created => reply(StatusCode::CREATED, record),
         CallmindDuplicates::Conflict => reply(StatusCode::CONFLICT, record),
         CallmindDuplicates::ConflictWithoutId => error(StatusCode::CONFLICT, "A call with this callSid exists"),
+        CallmindDuplicates::Nested => {
+            Json(json!({"success": true, "data": {"id": record.id, "callSid": sid}})).into_response()
+        }
+        CallmindDuplicates::BadRequest => {
+            let body = json!({"error": {"message": "callSid already exists", "existing": {"_id": record.id}}});
+            (StatusCode::BAD_REQUEST, Json(body)).into_response()
+        }
+        CallmindDuplicates::ServerError => {
+            error(StatusCode::INTERNAL_SERVER_ERROR, "Unique constraint failed on the fields: (`callSid`)")
+        }
+        CallmindDuplicates::Words => Json(json!({"message": "Call already exists"})).into_response(),
     }
 }
 
@@ -215,16 +237,17 @@ fn wrong_types(fields: &Map<String, Value>) -> Option<Response> {
 }
 
 async fn started(State(world): State<Shared>, body: Bytes) -> Response {
-    webhook(&world, &body, "webhook-started", "in-progress")
+    let required = ["callSid", "agentId", "direction", "callerNumber"];
+    webhook(&world, &body, &required, "webhook-started", "in-progress")
 }
 
 async fn completed(State(world): State<Shared>, body: Bytes) -> Response {
-    webhook(&world, &body, "webhook-completed", "completed")
+    webhook(&world, &body, &["callSid"], "webhook-completed", "completed")
 }
 
 /// Keyed by `callSid` alone; makes the record if it is not there.
-fn webhook(world: &Shared, body: &[u8], via: &str, status: &str) -> Response {
-    let mut fields = match object(body, &["callSid"]) {
+fn webhook(world: &Shared, body: &[u8], required: &[&str], via: &str, status: &str) -> Response {
+    let mut fields = match object(body, required) {
         Ok(fields) => fields,
         Err(refused) => return refused,
     };

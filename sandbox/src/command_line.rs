@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use anyhow::Context;
 use clap::Parser;
 
-/// Simulates the services outside of Tapedeck over HTTP: CloudTalk, OpenAI (speech and chat), GoHighLevel, Callmind.
+/// Simulates the services outside of Tapedeck over HTTP: CloudTalk, OpenAI (speech and chat), GoHighLevel, Callmind…
 ///
 /// Nothing is real and nothing leaves this machine. GET / lists the base URLs to configure and the routes under
 /// /control that place calls, make requests go wrong, and show what the vendors were told.

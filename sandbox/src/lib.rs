@@ -19,6 +19,7 @@ mod recordings;
 pub mod samples;
 mod server;
 mod switches;
+mod target;
 mod twilio;
 mod vendor;
 mod world;
@@ -38,6 +39,7 @@ pub use ledger::{LedgerEntry, LedgerFilter};
 pub use openai::{Bent, OpenaiState};
 pub use recordings::{Recording, RecordingFile};
 pub use switches::{CallmindDuplicates, Rate, Switches};
+pub use target::{SECRET as TARGET_SECRET, TargetMessage, TargetState};
 pub use twilio::{ACCOUNT as TWILIO_ACCOUNT, TwilioCall, TwilioRecording, TwilioState};
 pub use vendor::Vendor;
 pub use world::State;
@@ -64,6 +66,8 @@ pub struct BaseUrls {
     pub ghl: String,
     /// Callmind.
     pub callmind: String,
+    /// The operator's own URL, to be signed with [`TARGET_SECRET`].
+    pub target: String,
 }
 
 impl Sandbox {
@@ -111,6 +115,7 @@ impl Sandbox {
             openai: of(Vendor::Openai),
             ghl: of(Vendor::Ghl),
             callmind: of(Vendor::Callmind),
+            target: of(Vendor::Target),
         }
     }
 

@@ -28,7 +28,7 @@ use tower::{Service, ServiceExt};
 use crate::{
     callmind, cloudtalk, control, elevenlabs,
     faults::FaultKind,
-    ghl, openai, twilio,
+    ghl, openai, target, twilio,
     vendor::Vendor,
     world::{Shared, World},
 };
@@ -73,6 +73,7 @@ fn routes(world: &Shared) -> Router {
         .merge(openai::routes(world))
         .merge(ghl::routes(world))
         .merge(callmind::routes(world))
+        .merge(target::routes())
         .fallback(|| async { (StatusCode::NOT_FOUND, "Nothing is simulated here. GET / lists what is.\n") })
         .with_state(world.clone())
 }
@@ -201,6 +202,7 @@ fn status_answer(vendor: Vendor, status: u16, retry_after: Option<u64>, body: Op
         Vendor::Openai => openai::refusal(status),
         Vendor::Ghl => ghl::refusal(status),
         Vendor::Callmind => callmind::refusal(status),
+        Vendor::Target => target::refusal(status),
     };
     let mut answer = match body {
         None => own,

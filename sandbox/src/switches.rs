@@ -36,6 +36,14 @@ pub enum CallmindDuplicates {
     Conflict,
     /// 409 without an id.
     ConflictWithoutId,
+    /// 200 with the record inside another object.
+    Nested,
+    /// 400 that says so in words, with the id inside.
+    BadRequest,
+    /// 500 with what a database says, and without an id.
+    ServerError,
+    /// 200 that says so in words, and without an id.
+    Words,
 }
 
 /// All switches as they stand.
@@ -47,6 +55,8 @@ pub struct Switches {
     pub ghl: Option<Rate>,
     /// What a repeated `callSid` is answered with.
     pub callmind_duplicates: CallmindDuplicates,
+    /// For how many requests a token of Callmind's is good; none means for ever.
+    pub callmind_token_requests: Option<u32>,
     /// Whether recordings can be resumed with `Range`.
     pub ranges: bool,
     /// Whether the ledger is written.
@@ -55,7 +65,14 @@ pub struct Switches {
 
 impl Default for Switches {
     fn default() -> Self {
-        Self { cloudtalk: None, ghl: None, callmind_duplicates: CallmindDuplicates::SameId, ranges: true, record: true }
+        Self {
+            cloudtalk: None,
+            ghl: None,
+            callmind_duplicates: CallmindDuplicates::SameId,
+            callmind_token_requests: None,
+            ranges: true,
+            record: true,
+        }
     }
 }
 
@@ -66,6 +83,7 @@ pub(crate) struct SwitchesPatch {
     cloudtalk: Option<RateSwitch>,
     ghl: Option<RateSwitch>,
     callmind_duplicates: Option<CallmindDuplicates>,
+    callmind_token_requests: Option<u32>,
     ranges: Option<OnOff>,
     record: Option<OnOff>,
 }
@@ -115,6 +133,7 @@ impl SwitchesPatch {
             switches.ghl = limit.rate(Rate::GHL);
         }
         switches.callmind_duplicates = self.callmind_duplicates.unwrap_or(switches.callmind_duplicates);
+        switches.callmind_token_requests = self.callmind_token_requests.or(switches.callmind_token_requests);
         switches.ranges = self.ranges.map_or(switches.ranges, OnOff::on);
         switches.record = self.record.map_or(switches.record, OnOff::on);
     }

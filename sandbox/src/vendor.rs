@@ -18,12 +18,14 @@ pub enum Vendor {
     Ghl,
     /// Callmind, the call history: under `/callmind`.
     Callmind,
+    /// The operator's own URL: `/target`.
+    Target,
 }
 
 impl Vendor {
     /// Every vendor, in the order of the start page.
-    pub const ALL: [Self; 6] =
-        [Self::Cloudtalk, Self::Twilio, Self::Elevenlabs, Self::Openai, Self::Ghl, Self::Callmind];
+    pub const ALL: [Self; 7] =
+        [Self::Cloudtalk, Self::Twilio, Self::Elevenlabs, Self::Openai, Self::Ghl, Self::Callmind, Self::Target];
 
     /// The first segment of its paths, which is also its name in JSON.
     #[must_use]
@@ -35,6 +37,7 @@ impl Vendor {
             Self::Openai => "openai",
             Self::Ghl => "ghl",
             Self::Callmind => "callmind",
+            Self::Target => "target",
         }
     }
 
@@ -48,6 +51,7 @@ impl Vendor {
             Self::Openai => "/openai/v1",
             Self::Ghl => "/ghl",
             Self::Callmind => "/callmind/api",
+            Self::Target => "/target",
         }
     }
 

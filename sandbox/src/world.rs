@@ -14,7 +14,7 @@ use crate::{
     ledger::Ledger,
     openai,
     switches::{Switches, SwitchesPatch},
-    twilio,
+    target, twilio,
 };
 
 /// Handle to the world, as axum state.
@@ -31,6 +31,7 @@ pub(crate) struct World {
     pub(crate) openai: openai::Store,
     pub(crate) ghl: ghl::Store,
     pub(crate) callmind: callmind::Store,
+    pub(crate) target: target::Store,
     switches: RwLock<Switches>,
     http: OnceLock<reqwest::Client>,
 }
@@ -47,6 +48,7 @@ impl World {
             openai: openai::Store::default(),
             ghl: ghl::Store::default(),
             callmind: callmind::Store::default(),
+            target: target::Store::default(),
             switches: RwLock::default(),
             http: OnceLock::new(),
         })
@@ -83,6 +85,7 @@ impl World {
             openai: self.openai.snapshot(),
             ghl: self.ghl.snapshot(),
             callmind: self.callmind.snapshot(),
+            target: self.target.snapshot(),
         }
     }
 }
@@ -102,4 +105,6 @@ pub struct State {
     pub ghl: ghl::GhlState,
     /// Call records with the history of their updates.
     pub callmind: callmind::CallmindState,
+    /// What the operator's own URL was told.
+    pub target: target::TargetState,
 }

@@ -74,6 +74,8 @@ const PUBLIC: &[&str] = &[
     "CALLMIND_USER_ID",
     "CALLMIND_ORG_ID",
     "CALLMIND_MODE",
+    "CALLMIND_AGENTS_FILE",
+    "CALLMIND_TOKEN_FILE",
     "CONCURRENCY_INTAKE",
     "CONCURRENCY_LOOKUP",
     "CONCURRENCY_RECORD",
@@ -106,6 +108,10 @@ const SECRET: &[&str] = &[
     "FEEDBACK_API_KEY",
     "GHL_API_KEY",
     "CALLMIND_TOKEN",
+    "CALLMIND_TOKEN_COMMAND",
+    "CALLMIND_AGENTS",
+    "TARGET_URL",
+    "TARGET_SECRET",
 ];
 /// A check that takes longer has failed.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -179,7 +185,7 @@ async fn vendors(app: &App) -> bool {
         println!("  note    no provider is set: nothing will be taken (see CLOUDTALK_… in .env.example)");
     }
     if app.sinks.iter().next().is_none() {
-        println!("  note    no sink is set: results stay here (see GHL_… and CALLMIND_… in .env.example)");
+        println!("  note    no sink is set: results stay here (see GHL_…, CALLMIND_… and TARGET_… in .env.example)");
     }
     sound
 }

@@ -9,6 +9,7 @@ mod faults;
 mod ghl;
 mod recordings;
 mod speech;
+mod target;
 mod twilio;
 
 use reqwest::{Client, Method, RequestBuilder, Response};
@@ -37,6 +38,7 @@ impl World {
             Vendor::Elevenlabs => request.header("xi-api-key", "key"),
             Vendor::Ghl => request.bearer_auth("pit-test").header("Version", "2021-07-28"),
             Vendor::Openai | Vendor::Callmind => request.bearer_auth("token"),
+            Vendor::Target => request,
         }
     }
 

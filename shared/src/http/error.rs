@@ -35,6 +35,8 @@ pub enum ErrorKind {
     Broken,
     /// An answer that says the request is wrong: other 4xx. Repeating it is pointless.
     Refused,
+    /// Nothing to prove with who we are, for now: what hands out credentials is away or behind.
+    NoCredentials,
 }
 
 /// A failed call.
@@ -104,6 +106,12 @@ impl ClientError {
         Self { vendor, kind: ErrorKind::Paused { after }, status: None, message, body: String::new() }
     }
 
+    /// There are no credentials to ask the vendor with.
+    pub fn no_credentials(vendor: &'static str, what: &str) -> Self {
+        let (message, body) = (what.to_owned(), String::new());
+        Self { vendor, kind: ErrorKind::NoCredentials, status: None, message, body }
+    }
+
     /// Whether the answer had this status.
     pub fn is(&self, status: u16) -> bool {
         self.status == Some(status)
@@ -115,6 +123,7 @@ impl ClientError {
             (ErrorKind::RateLimited { .. }, _) => "rate-limited",
             (ErrorKind::Unreachable, _) => "vendor-unreachable",
             (ErrorKind::Broken, _) => "vendor-broken",
+            (ErrorKind::NoCredentials, _) => "no-credentials",
             (ErrorKind::Refused, Some(401 | 403)) => "vendor-refuses-credentials",
             (ErrorKind::Refused, Some(404)) => "not-found-at-vendor",
             (ErrorKind::Refused, _) => "vendor-refuses-request",
@@ -126,7 +135,7 @@ impl From<ClientError> for StepError {
     fn from(error: ClientError) -> Self {
         let verdict = match error.kind {
             ErrorKind::Paused { after } | ErrorKind::RateLimited { after } => Verdict::Snooze { after },
-            ErrorKind::Unreachable | ErrorKind::Broken => Verdict::Retry { after: None },
+            ErrorKind::Unreachable | ErrorKind::Broken | ErrorKind::NoCredentials => Verdict::Retry { after: None },
             ErrorKind::Refused => Verdict::Fail,
         };
         Self { verdict, reason: error.reason().into(), source: error.into(), writes: Vec::new() }

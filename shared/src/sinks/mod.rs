@@ -9,6 +9,7 @@ pub mod conformance;
 pub mod gohighlevel;
 #[cfg(any(test, feature = "testing"))]
 pub mod sample;
+pub mod target;
 
 use std::sync::Arc;
 
@@ -56,9 +57,10 @@ impl Sinks {
     /// # Errors
     /// When settings are there and cannot be used.
     pub fn from_env(env: &Env, outside: &Outside) -> anyhow::Result<Self> {
-        let known: [Option<Arc<dyn Sink>>; 2] = [
+        let known: [Option<Arc<dyn Sink>>; 3] = [
             gohighlevel::GoHighLevel::from_env(env, outside)?.map(|s| Arc::new(s) as _),
             callmind::Callmind::from_env(env, outside)?.map(|s| Arc::new(s) as _),
+            target::Target::from_env(env, outside)?.map(|s| Arc::new(s) as _),
         ];
         Ok(Self(known.into_iter().flatten().collect()))
     }

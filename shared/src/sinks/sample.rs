@@ -1,4 +1,4 @@
-//! The call of the recording guide at its milestones, for tests of sinks.
+//! The call of the recording guide at its milestones, always the same one, for tests of sinks.
 
 use crate::domain::{
     ActionItem, Agent, Call, CallFacts, CallId, CallStatus, Coaching, Conclusion, Contact, Direction, Feedback, Judged,
@@ -6,6 +6,7 @@ use crate::domain::{
     Transcript, Turn, Usage,
 };
 use chrono::{DateTime, Utc};
+use uuid::Uuid;
 
 /// It rings.
 pub fn started() -> Report {
@@ -21,7 +22,7 @@ pub fn started() -> Report {
         ..CallFacts::default()
     };
     let call = Call {
-        id: CallId::new(),
+        id: CallId(Uuid::from_u128(0x0199_51e2_7a00_7000_8000_0000_0000_0001)),
         provider: ProviderId::new("cloudtalk"),
         account: "default".into(),
         facts,

@@ -18,22 +18,29 @@ use crate::outside;
 struct History {
     sandbox: Sandbox,
     sink: Callmind,
+    /// What a request that makes a record goes to.
+    made_at: &'static str,
 }
 
 async fn history(mode: &str) -> History {
     let sandbox = Sandbox::start(outside::anywhere()).await.expect("a free port");
     let sink = sink(&sandbox.base_urls().callmind, mode);
-    History { sandbox, sink }
+    let made_at = if mode == "webhook" { "/webhooks/calls/started" } else { "/call-history" };
+    History { sandbox, sink, made_at }
 }
 
 fn sink(base_url: &str, mode: &str) -> Callmind {
+    sink_with(base_url, mode, &[("CALLMIND_TOKEN", "a-token")])
+}
+
+fn sink_with(base_url: &str, mode: &str, more: &[(&str, &str)]) -> Callmind {
     let env = Env::from_pairs([
         ("CALLMIND_BASE_URL", base_url),
-        ("CALLMIND_TOKEN", "a-token"),
         ("CALLMIND_AGENT_ID", "agent_12345"),
         ("CALLMIND_USER_ID", "user_67890"),
         ("CALLMIND_MODE", mode),
     ]);
+    let env = env.with(more.iter().copied());
     Callmind::from_env(&env, &outside::impatient()).expect("good settings").expect("it is configured")
 }
 
@@ -67,7 +74,7 @@ impl Place for History {
 
     fn trouble(&self, trouble: Trouble) {
         let fault = Fault::new(Vendor::Callmind, outside::fault_of(trouble));
-        self.sandbox.fault(fault.method("POST").path("/call-history").times(1));
+        self.sandbox.fault(fault.method("POST").path(self.made_at).times(1));
     }
 }
 
@@ -98,6 +105,30 @@ mod whose_duplicates_are_201 {
 mod whose_duplicates_are_409 {
     async fn place() -> super::History {
         super::history("two-step").await.duplicates(super::CallmindDuplicates::Conflict)
+    }
+
+    shared::sink_conformance!(place);
+}
+
+mod whose_duplicates_are_told_in_words {
+    async fn place() -> super::History {
+        super::history("one-step").await.duplicates(super::CallmindDuplicates::BadRequest)
+    }
+
+    shared::sink_conformance!(place);
+}
+
+mod whose_duplicates_are_inside_another_object {
+    async fn place() -> super::History {
+        super::history("two-step").await.duplicates(super::CallmindDuplicates::Nested)
+    }
+
+    shared::sink_conformance!(place);
+}
+
+mod through_webhooks {
+    async fn place() -> super::History {
+        super::history("webhook").await
     }
 
     shared::sink_conformance!(place);
@@ -142,15 +173,19 @@ async fn two_steps_create_at_the_start_and_update_at_each_milestone() {
 
 #[tokio::test]
 async fn a_record_whose_id_callmind_keeps_to_itself_is_completed_by_its_call_sid() {
-    let history = history("two-step").await.duplicates(CallmindDuplicates::ConflictWithoutId);
-    let mut report = sample::started();
-    history.trouble(Trouble::ReplyLost);
-    bring(&history, &mut report).await.expect_err("the answer was lost");
-    report = later(report, sample::analyzed());
-    bring(&history, &mut report).await.expect("Callmind is well again");
-    let [record] = &history.records()[..] else { panic!("one record") };
-    assert_eq!(record.fields["status"], "completed");
-    assert_eq!(record.fields["summary"], "Customer called about an invoice, resolved.");
+    let without_id =
+        [CallmindDuplicates::ConflictWithoutId, CallmindDuplicates::ServerError, CallmindDuplicates::Words];
+    for answer in without_id {
+        let history = history("two-step").await.duplicates(answer);
+        let mut report = sample::started();
+        history.trouble(Trouble::ReplyLost);
+        bring(&history, &mut report).await.expect_err("the answer was lost");
+        report = later(report, sample::analyzed());
+        bring(&history, &mut report).await.expect("Callmind is well again");
+        let [record] = &history.records()[..] else { panic!("one record") };
+        assert_eq!(record.fields["status"], "completed", "{answer:?}");
+        assert_eq!(record.fields["summary"], "Customer called about an invoice, resolved.");
+    }
 }
 
 #[tokio::test]
@@ -182,17 +217,47 @@ async fn a_record_that_callmind_has_lost_is_created_anew() {
 }
 
 #[tokio::test]
-async fn a_missed_call_is_recorded_as_missed() {
-    let history = history("one-step").await;
-    let mut report = sample::ended();
-    report.call.facts.status = Some(shared::domain::CallStatus::Missed);
-    report.call.facts.duration_seconds = None;
-    report.recording_link = None;
-    report.call.conclusion = Some(shared::domain::Conclusion::NotRecorded);
-    bring(&history, &mut report).await.expect("Callmind is well");
-    let record = &history.records()[0];
-    assert_eq!((&record.fields["status"], &record.fields["duration"]), (&json!("missed"), &json!(0)));
-    assert!(report.held(Milestone::Analyzed).is_some());
+async fn a_missed_or_failed_call_is_recorded_as_such_in_every_mode() {
+    use shared::domain::{CallStatus, Conclusion};
+    for mode in ["one-step", "two-step", "webhook"] {
+        for (status, word) in [(CallStatus::Missed, "missed"), (CallStatus::Failed, "failed")] {
+            let history = history(mode).await;
+            let mut report = sample::started();
+            bring(&history, &mut report).await.expect("Callmind is well");
+            report = later(report, sample::ended());
+            report.call.facts.status = Some(status);
+            report.call.facts.duration_seconds = None;
+            report.recording_link = None;
+            report.call.conclusion = Some(Conclusion::NotRecorded);
+            bring(&history, &mut report).await.expect("Callmind is well");
+            let [record] = &history.records()[..] else { panic!("one record, not one for each step") };
+            assert_eq!((&record.fields["status"], &record.fields["duration"]), (&json!(word), &json!(0)), "{mode}");
+            assert!(report.held(Milestone::Analyzed).is_some());
+        }
+    }
+}
+
+#[tokio::test]
+async fn webhook_mode_tells_the_webhooks_what_they_know_and_nothing_else() {
+    let history = history("webhook").await;
+    let mut report = sample::started();
+    for state in [sample::started, sample::ended, sample::recorded, sample::analyzed] {
+        report = later(report, state());
+        bring(&history, &mut report).await.expect("Callmind is well");
+    }
+    let asked: Vec<_> = history.sandbox.ledger().into_iter().map(|request| request.path).collect();
+    let [started, completed] = ["started", "completed"].map(|name| format!("/callmind/api/webhooks/calls/{name}"));
+    // The stored recording is no news for Callmind: its link was known at the end of the call.
+    assert_eq!(asked, [&started, &completed, &completed].map(String::clone));
+    let [record] = &history.records()[..] else { panic!("one record") };
+    let keys = |at: usize| record.history[at].fields.keys().map(String::as_str).collect::<Vec<_>>();
+    assert_eq!(
+        keys(0),
+        ["agentId", "callSid", "callerNumber", "direction", "status"],
+        "the status is the sandbox's own"
+    );
+    let all = ["callSid", "duration", "recordingUrl", "sentiment", "status", "summary", "transcript"];
+    assert_eq!(keys(2), all);
 }
 
 #[tokio::test]
@@ -214,3 +279,5 @@ async fn a_bad_token_needs_a_person_and_doctor_says_so() {
     assert_eq!((error.verdict, error.reason.as_ref()), (Verdict::Fail, "vendor-refuses-credentials"));
     assert!(history.sink.check().await.is_err());
 }
+
+mod tokens;

@@ -15,4 +15,5 @@ mod queue;
 mod recordings;
 mod server;
 mod service;
+mod target;
 mod twilio;

@@ -47,7 +47,10 @@ impl Demo {
         let settings = settings(env, &sandbox, &directory, ingest_at, console_at);
         let app = App::open("demo", settings, Role::Whole).await?;
         println!("Tapedeck, with everything outside SIMULATED on this machine: CloudTalk, Twilio, ElevenLabs,");
-        println!("speech and model, GoHighLevel and Callmind are one small server at {}.", sandbox.url());
+        println!(
+            "speech and model, GoHighLevel, Callmind and a URL of your own are one small server at {}.",
+            sandbox.url()
+        );
         println!("No key, no network.\n");
 
         let mut parts = JoinSet::new();
@@ -144,6 +147,8 @@ fn settings(env: &Env, sandbox: &Sandbox, directory: &Directory, ingest: SocketA
         ("CALLMIND_BASE_URL", &vendors.callmind),
         ("CALLMIND_TOKEN", "demo"),
         ("CALLMIND_AGENT_ID", "agent_demo"),
+        ("TARGET_URL", &vendors.target),
+        ("TARGET_SECRET", sandbox::TARGET_SECRET),
     ])
 }
 

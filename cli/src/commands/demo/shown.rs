@@ -12,7 +12,7 @@ pub fn short(id: &str) -> String {
     }
 }
 
-/// The notes and the record of one call.
+/// The notes, the record and the messages of one call.
 pub fn print(state: &State, id: &str) {
     let title = format!(" call {id} ");
     println!("\n{title:═^100}");
@@ -37,5 +37,8 @@ pub fn print(state: &State, id: &str) {
             println!("  │ {name}: {}", text.replace('\n', "\n  │   "));
         }
     }
-    println!();
+    let told = state.target.messages.iter().map(|message| &message.payload);
+    let told = told.filter(|payload| payload["data"]["call"]["provider_call_id"] == id);
+    let told: Vec<_> = told.filter_map(|payload| payload["type"].as_str()).collect();
+    println!("\nYour own URL was told {}\n", told.join(", "));
 }

@@ -1,20 +1,28 @@
 //! The requests. Callmind has no way to look a record up by its `callSid`: creating it again is how a lost id is found
-//! (facts: crm_ai §4, gaps 4 and 5).
+//! (facts: crm_ai §4, gaps 4 and 5). `answer` reads what comes back.
 
 use reqwest::{Method, RequestBuilder, StatusCode};
-use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
+use secrecy::ExposeSecret;
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Owner, record::Record};
+use super::{
+    answer::{self, is_duplicate, says_it_exists},
+    owners::Owner,
+    record::Record,
+    token::Tokens,
+};
 use crate::http::{ClientError, Vendor};
+
+/// What the webhook of a call's end can hold.
+const COMPLETED: [&str; 5] = ["duration", "recordingUrl", "transcript", "sentiment", "summary"];
 
 /// Callmind's HTTP API.
 pub(super) struct Api {
     vendor: Vendor,
     /// Ends in `/api`.
     base_url: String,
-    token: SecretString,
+    tokens: Tokens,
 }
 
 /// How a create was answered.
@@ -27,39 +35,30 @@ pub(super) struct Created {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct NewRecord<'a> {
-    agent_id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    user_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    org_id: Option<&'a str>,
+    #[serde(flatten)]
+    owner: &'a Owner,
     #[serde(flatten)]
     record: &'a Record,
 }
 
-#[derive(Deserialize)]
-struct HasId {
-    id: Option<String>,
-}
-
 impl Api {
     /// The guide gives the base URL with `/api` and repeats it in every path: it must occur once.
-    pub(super) fn new(vendor: Vendor, base_url: &str, token: SecretString) -> Self {
+    pub(super) fn new(vendor: Vendor, base_url: &str, tokens: Tokens) -> Self {
         let base_url = format!("{}/api", base_url.trim_end_matches("/api").trim_end_matches('/'));
-        Self { vendor, base_url, token }
+        Self { vendor, base_url, tokens }
     }
 
     /// Creates the record.
     pub(super) async fn create(&self, owner: &Owner, record: &Record) -> Result<Created, ClientError> {
-        let (user_id, org_id) = (owner.user_id.as_deref(), owner.org_id.as_deref());
-        let body = NewRecord { agent_id: &owner.agent_id, user_id, org_id, record };
-        match self.send(self.request(Method::POST, "/call-history").json(&body)).await {
-            Ok((status, answer)) => match id_in(&answer) {
+        let request = self.request(Method::POST, "/call-history").json(&NewRecord { owner, record });
+        match self.send(request).await {
+            Ok((status, body)) => match answer::id(&body) {
                 Some(id) => Ok(Created { id: Some(id), existed: status != StatusCode::CREATED }),
+                None if says_it_exists(&body) => Ok(Created { id: None, existed: true }),
                 None => Err(ClientError::nonsense(self.vendor.name(), "answered without an id")),
             },
-            Err(error) if error.is(409) => Ok(Created { id: id_in(error.body.as_bytes()), existed: true }),
+            Err(error) if is_duplicate(&error) => Ok(Created { id: answer::id(error.body.as_bytes()), existed: true }),
             Err(error) => Err(error),
         }
     }
@@ -67,16 +66,25 @@ impl Api {
     /// Updates the record with all that is known.
     pub(super) async fn update(&self, id: &str, record: &Record) -> Result<(), ClientError> {
         let path = format!("/call-history/{id}/status");
-        let (_, answer) = self.send(self.request(Method::PATCH, &path).json(&record.update())).await?;
-        self.understood(&answer)
+        let (_, body) = self.send(self.request(Method::PATCH, &path).json(&record.update())).await?;
+        self.understood(&body)
     }
 
-    /// Tells of the call's end by its `callSid`, for a record whose id cannot be found out.
+    /// Tells of the call's begin by its `callSid`. Returns the record's id, where the answer has it.
+    pub(super) async fn start(&self, owner: &Owner, record: &Record) -> Result<Option<String>, ClientError> {
+        let body = record.beginning(owner.agent_id());
+        match self.send(self.request(Method::POST, "/webhooks/calls/started").json(&body)).await {
+            Ok((_, body)) => self.understood(&body).map(|()| answer::id(&body)),
+            Err(error) if is_duplicate(&error) => Ok(answer::id(error.body.as_bytes())),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Tells of the call's end by its `callSid`.
     pub(super) async fn complete(&self, record: &Record) -> Result<(), ClientError> {
         let update = record.update();
-        let known = ["duration", "recordingUrl", "transcript", "sentiment", "summary"];
         let mut body = json!({"callSid": record.call_sid});
-        for key in known.into_iter().filter(|key| !update[*key].is_null()) {
+        for key in COMPLETED.into_iter().filter(|key| !update[*key].is_null()) {
             body[key] = update[key].clone();
         }
         let (_, answer) = self.send(self.request(Method::POST, "/webhooks/calls/completed").json(&body)).await?;
@@ -94,10 +102,23 @@ impl Api {
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.vendor.http().request(method, format!("{}{path}", self.base_url));
-        request.bearer_auth(self.token.expose_secret()).header("Accept", "application/json")
+        request.header("Accept", "application/json")
     }
 
+    /// A token that is refused may have expired: once, it is sent again with another.
     async fn send(&self, request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), ClientError> {
+        let again = request.try_clone();
+        let token = self.tokens.current().await?;
+        match self.send_once(request.bearer_auth(token.expose_secret())).await {
+            Err(error) if error.is(401) => match (again, self.tokens.instead_of(&token).await?) {
+                (Some(again), Some(token)) => self.send_once(again.bearer_auth(token.expose_secret())).await,
+                _ => Err(error),
+            },
+            sent => sent,
+        }
+    }
+
+    async fn send_once(&self, request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), ClientError> {
         let response = self.vendor.send(request).await?;
         let status = response.status();
         if !status.is_success() {
@@ -114,8 +135,4 @@ impl Api {
         }
         Err(ClientError::nonsense(self.vendor.name(), "answered something other than JSON"))
     }
-}
-
-fn id_in(answer: &[u8]) -> Option<String> {
-    serde_json::from_slice::<HasId>(answer).ok()?.id.filter(|id| !id.is_empty())
 }

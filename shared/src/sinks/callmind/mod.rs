@@ -1,11 +1,15 @@
-//! Callmind: one record per call in its call history, keyed by our call's id (`callSid`).
+//! Callmind: one record per call in its call history, keyed by the provider's call id (`callSid`).
 //!
 //! In one step (the default) the record is created when our work on the call is finished, with everything. In two steps it
-//! is created when the call begins and updated at each milestone. `record` says what a record holds, `api` sends it.
-//! To send a new field: one line in `record`.
+//! is created when the call begins and updated at each milestone. In webhook mode the same is told to Callmind's simpler
+//! webhooks, which need no id and know fewer fields. `record` says what a record holds, `owners` whose it is, `api` sends
+//! it, `answer` reads what comes back, `token` proves who we are. To send a new field: one line in `record`.
 
+mod answer;
 mod api;
+mod owners;
 mod record;
+mod token;
 
 use std::str::FromStr;
 
@@ -13,7 +17,12 @@ use anyhow::Context;
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use self::{api::Api, record::Record};
+use self::{
+    api::Api,
+    owners::{Owner, Owners},
+    record::Record,
+    token::Tokens,
+};
 use super::{Sink, content_hash};
 use crate::{
     domain::{Call, CallStatus, Delivery, Milestone, Report, SinkId, StepError, Write},
@@ -21,26 +30,21 @@ use crate::{
     http::{ClientError, ErrorKind, Outside},
 };
 
-const ID: SinkId = SinkId::new("callmind");
+const NAME: &str = "callmind";
+const ID: SinkId = SinkId::new(NAME);
 
 /// Stands for the hash of a delivery that did not come to its end; it equals no record's.
 const UNFINISHED: &str = "unfinished";
 
-/// Whose records these are.
-#[derive(Clone)]
-struct Owner {
-    agent_id: String,
-    user_id: Option<String>,
-    org_id: Option<String>,
-}
-
-/// When a record is created.
+/// When a record is created, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     /// Complete, at the end.
     OneStep,
     /// At the call's begin, then updated.
     TwoStep,
+    /// As in two steps, through the webhooks.
+    Webhook,
 }
 
 impl FromStr for Mode {
@@ -49,7 +53,8 @@ impl FromStr for Mode {
         match text {
             "one-step" => Ok(Self::OneStep),
             "two-step" => Ok(Self::TwoStep),
-            _ => Err("expected one-step or two-step"),
+            "webhook" => Ok(Self::Webhook),
+            _ => Err("expected one-step, two-step or webhook"),
         }
     }
 }
@@ -64,18 +69,23 @@ struct Refs {
     /// The id under which the call was announced: the provider's id may become known later.
     #[serde(skip_serializing_if = "Option::is_none")]
     call_sid: Option<String>,
+    /// Whether the webhook of its begin was taken.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    announced: bool,
 }
 
-/// The call history of one Callmind agent.
+/// The call history of Callmind agents.
 pub struct Callmind {
     api: Api,
-    owner: Owner,
+    owners: Owners,
     mode: Mode,
 }
 
 impl Callmind {
-    /// Reads `CALLMIND_BASE_URL` (with or without its closing `/api`), `CALLMIND_TOKEN`, `CALLMIND_AGENT_ID`,
-    /// `CALLMIND_USER_ID`, `CALLMIND_ORG_ID` and `CALLMIND_MODE` (`one-step` or `two-step`). Off without the base URL.
+    /// Reads `CALLMIND_BASE_URL` (with or without its closing `/api`), `CALLMIND_MODE` (`one-step`, `two-step` or
+    /// `webhook`), `CALLMIND_TOKEN`, `CALLMIND_TOKEN_FILE` or `CALLMIND_TOKEN_COMMAND`, and whose the records are:
+    /// `CALLMIND_AGENT_ID`, `CALLMIND_USER_ID`, `CALLMIND_ORG_ID`, `CALLMIND_AGENTS` or `CALLMIND_AGENTS_FILE`.
+    /// Off without the base URL.
     ///
     /// # Errors
     /// When a setting is missing or cannot be used.
@@ -84,18 +94,13 @@ impl Callmind {
             return Ok(None);
         }
         let base_url = env.base_url("CALLMIND_BASE_URL", "")?;
-        let token = env.required("CALLMIND_TOKEN")?.to_owned().into();
-        let owner = Owner {
-            agent_id: env.required("CALLMIND_AGENT_ID")?.to_owned(),
-            user_id: env.var("CALLMIND_USER_ID").map(str::to_owned),
-            org_id: env.var("CALLMIND_ORG_ID").map(str::to_owned),
-        };
+        let api = Api::new(outside.vendor(NAME, None), &base_url, Tokens::from_env(env)?);
         let mode = env.parsed("CALLMIND_MODE", Mode::OneStep)?;
-        Ok(Some(Self { api: Api::new(outside.vendor("callmind", None), &base_url, token), owner, mode }))
+        Ok(Some(Self { api, owners: Owners::from_env(env)?, mode }))
     }
 
     /// Brings the record up to date and notes where it is.
-    async fn bring(&self, report: &Report, record: &Record, refs: &mut Refs) -> Result<(), ClientError> {
+    async fn bring(&self, report: &Report, owner: &Owner, record: &Record, refs: &mut Refs) -> Result<(), ClientError> {
         let over = record.status != CallStatus::InProgress;
         if let Some(id) = &refs.id {
             if !over {
@@ -108,8 +113,8 @@ impl Callmind {
                 other => return other,
             }
         }
-        let created = self.api.create(&self.owner, record).await?;
-        *refs = Refs { id: created.id, call_sid: Some(record.call_sid.clone()) };
+        let created = self.api.create(owner, record).await?;
+        *refs = Refs { id: created.id, call_sid: Some(record.call_sid.clone()), announced: false };
         // A record that was there before, because the reply to its creation was lost, may hold less than this one.
         if over && (created.existed || report.maybe_written) {
             match &refs.id {
@@ -120,6 +125,18 @@ impl Callmind {
         }
         Ok(())
     }
+
+    /// Tells the webhooks. They know no missed and no failed calls: these go the other way.
+    async fn tell(&self, report: &Report, owner: &Owner, record: &Record, refs: &mut Refs) -> Result<(), ClientError> {
+        if matches!(record.status, CallStatus::Missed | CallStatus::Failed) {
+            return self.bring(report, owner, record, refs).await;
+        }
+        if !refs.announced {
+            let id = self.api.start(owner, record).await?.or(refs.id.take());
+            *refs = Refs { id, call_sid: Some(record.call_sid.clone()), announced: true };
+        }
+        if record.status == CallStatus::Completed { self.api.complete(record).await } else { Ok(()) }
+    }
 }
 
 #[async_trait]
@@ -128,8 +145,8 @@ impl Sink for Callmind {
         ID
     }
 
-    fn wants(&self, milestone: Milestone, _call: &Call) -> bool {
-        self.mode == Mode::TwoStep || milestone == Milestone::Analyzed
+    fn wants(&self, milestone: Milestone, call: &Call) -> bool {
+        (self.mode != Mode::OneStep || milestone == Milestone::Analyzed) && self.owners.of(call, milestone).is_some()
     }
 
     /// The whole state goes with every milestone, so that only the last one reached has something to say.
@@ -137,13 +154,19 @@ impl Sink for Callmind {
         let reached = Milestone::ALL.into_iter().filter(|m| self.wants(*m, &report.call) && report.reached(*m));
         let reached: Vec<_> = reached.collect();
         let Some(last) = reached.last() else { return Ok(Vec::new()) };
+        let Some(owner) = self.owners.of(&report.call, *last) else { return Ok(Vec::new()) };
         let mut refs = kept(report);
         let call_sid = refs.call_sid.clone().unwrap_or_else(|| report.call.display_id());
         let record = Record::of(report, call_sid);
         let hash = content_hash(&record);
         let sent =
             Milestone::ALL.into_iter().rev().find_map(|m| report.held(m)).is_some_and(|d| d.content_hash == hash);
-        if !sent && let Err(error) = self.bring(report, &record, &mut refs).await {
+        let brought = match self.mode {
+            _ if sent => Ok(()),
+            Mode::OneStep | Mode::TwoStep => self.bring(report, owner, &record, &mut refs).await,
+            Mode::Webhook => self.tell(report, owner, &record, &mut refs).await,
+        };
+        if let Err(error) = brought {
             if matches!(error.kind, ErrorKind::Unreachable | ErrorKind::Broken) {
                 // The record may be there, under this id.
                 refs.call_sid = Some(record.call_sid);
@@ -160,7 +183,7 @@ impl Sink for Callmind {
 
     async fn check(&self) -> anyhow::Result<String> {
         self.api.check().await.context("cannot use Callmind")?;
-        Ok("the call history answers and takes the token".to_owned())
+        Ok(format!("the call history answers and takes the token; {} agents are mapped", self.owners.mapped()))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::domain::{CallStatus, Direction, Feedback, Report};
 
@@ -72,6 +72,12 @@ impl Record {
                 CallResult::of(report, status)
             },
         }
+    }
+
+    /// The body of the webhook of a call's begin.
+    pub fn beginning(&self, agent_id: &str) -> Value {
+        let Self { call_sid, direction, caller_number, .. } = self;
+        json!({"callSid": call_sid, "agentId": agent_id, "direction": direction, "callerNumber": caller_number})
     }
 
     /// The body of an update.
