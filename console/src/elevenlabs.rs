@@ -192,7 +192,7 @@ async fn known(app: &App, new: NewEvent) -> Result<(Call, Recorded), Problem> {
     let event = db::events::find_by_dedupe_key(&app.db, &NAME, &account, &key).await?;
     let event = event.ok_or(sqlx::Error::RowNotFound)?;
     let facts = provider.facts(&event).map_err(|_| unusable("conversation_id", "not a conversation's"))?;
-    Ok((tying::tie(&app.db, provider, &event, &facts, now).await?, recorded))
+    Ok((tying::tie(&app.db, &app.providers, &event, &facts, now).await?, recorded))
 }
 
 async fn due(app: &App, job: NewJob) -> sqlx::Result<()> {

@@ -2,6 +2,7 @@
 
 mod access;
 mod calls;
+mod carried;
 mod dead;
 mod desk;
 mod elevenlabs;

@@ -29,7 +29,8 @@ impl Conversation {
         let length = chrono::TimeDelta::seconds(sample.duration.ceil() as i64);
         Self {
             id: format!("conv_{number:04}"),
-            call_sid: format!("CA{number:032x}"),
+            // No number of these is one of Twilio's own calls.
+            call_sid: format!("CAe1{number:030x}"),
             agent_id: format!("agent_{}", sample.agent.id),
             chat_id: None,
             outbound: sample.direction == "outgoing",

@@ -26,7 +26,7 @@ use axum::{
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{recordings, samples, world::Shared};
+use crate::{recordings, samples, twilio, world::Shared};
 use conversation::Conversation;
 pub(crate) use place::{end, place};
 
@@ -161,6 +161,9 @@ async fn call(State(world): State<Shared>, Json(order): Json<Value>) -> Response
     held.outbound = true;
     held.phone = order["to_number"].as_str().unwrap_or_default().to_owned();
     held.agent_id = order["agent_id"].as_str().unwrap_or_default().to_owned();
+    if order["call_recording_enabled"] == true {
+        twilio::carry(&world, &held.call_sid, &held.phone, sample);
+    }
     let variables = &order["conversation_initiation_client_data"]["dynamic_variables"];
     held.chat_id = variables["chat_id"].as_str().map(str::to_owned);
     let answer = json!({

@@ -6,6 +6,7 @@ use super::{conversation::Conversation, webhooks};
 use crate::{
     calls::{CallMode, PlaceCall, PlacedCall, WebhookAnswer},
     samples::Sample,
+    twilio,
     world::World,
 };
 
@@ -45,6 +46,7 @@ pub(crate) async fn end(world: &World, id: &str, base: &str, secret: &str) -> an
         let mut conversations = world.elevenlabs.conversations();
         let held = conversations.get_mut(id).with_context(|| format!("no conversation {id}"))?;
         held.status = "done";
+        twilio::end(world, &held.call_sid);
         [webhooks::transcription(held), webhooks::audio(held)]
     };
     let mut answers = Vec::new();

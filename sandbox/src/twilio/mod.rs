@@ -32,7 +32,7 @@ use serde_json::json;
 
 use crate::world::Shared;
 pub(crate) use calls::Call;
-pub(crate) use live::{answer, dial, hang_up};
+pub(crate) use live::{answer, carry, dial, end, hang_up};
 pub(crate) use place::place;
 pub(crate) use recordings::Recording;
 

@@ -39,6 +39,25 @@ pub(crate) struct Recording {
 }
 
 impl Recording {
+    /// One of both sides, since the call was taken, and without a callback.
+    pub(super) fn running(sid: String, call: &super::Call) -> Self {
+        Self {
+            sid,
+            call_sid: call.sid.clone(),
+            status: "in-progress",
+            source: "OutboundAPI",
+            channels: 2,
+            mono: false,
+            error_code: None,
+            seconds: 0,
+            started_at: call.started_at,
+            not_ready_times: 0,
+            served: 0,
+            callback: None,
+            sample: call.sample,
+        }
+    }
+
     fn resource(&self) -> Value {
         let done = self.status == "completed";
         json!({
@@ -160,19 +179,11 @@ pub(super) async fn create(
             return problem(StatusCode::BAD_REQUEST, 21220, message);
         }
         Recording {
-            sid: format!("RE{:032x}", world.twilio.next()),
-            call_sid,
-            status: "in-progress",
             source: "StartCallRecordingAPI",
             channels: if asked.get("RecordingChannels").is_some_and(|channels| channels == "dual") { 2 } else { 1 },
-            mono: false,
-            error_code: None,
-            seconds: 0,
             started_at: Utc::now(),
-            not_ready_times: 0,
-            served: 0,
             callback: Callback::wanted(&asked),
-            sample: call.sample,
+            ..Recording::running(format!("RE{:032x}", world.twilio.next()), call)
         }
     };
     let resource = recording.resource();

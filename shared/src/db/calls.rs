@@ -61,10 +61,31 @@ pub async fn find_by_key(db: &Db, provider: &ProviderId, key: &str) -> sqlx::Res
     let sql = "select call_id from call_keys where provider = $1 and value = $2 order by kind, account limit 1";
     let found: Option<Uuid> =
         on!(db, c => sqlx::query_scalar(sql).bind(provider.as_str()).bind(key).fetch_optional(c).await)?;
-    match found.map(CallId).or_else(|| key.parse().ok()) {
-        Some(id) => Ok(find(db, id).await?.filter(|call| &call.provider == provider)),
-        None => Ok(None),
+    match (found.map(CallId), key.parse().ok()) {
+        // It may be another provider's call by now, which this one carried.
+        (Some(id), _) => find(db, id).await,
+        (None, Some(id)) => Ok(find(db, id).await?.filter(|call| &call.provider == provider)),
+        (None, None) => Ok(None),
     }
+}
+
+/// Everybody who has a name for the call.
+///
+/// # Errors
+/// When the database is away.
+pub async fn providers(db: &Db, id: CallId) -> sqlx::Result<Vec<ProviderId>> {
+    let sql = "select distinct provider from call_keys where call_id = $1 order by provider";
+    let names: Vec<String> = on!(db, c => sqlx::query_scalar(sql).bind(id.0).fetch_all(c).await)?;
+    Ok(names.into_iter().map(ProviderId::from).collect())
+}
+
+/// Says whose call it is, where it was thought to be another's.
+///
+/// # Errors
+/// When the database is away.
+pub async fn save_owner(tx: &mut Tx, id: CallId, provider: &ProviderId, account: &str) -> sqlx::Result<()> {
+    let sql = "update calls set provider = $2, account = $3 where id = $1 and (provider <> $2 or account <> $3)";
+    within!(tx, c => sqlx::query(sql).bind(id.0).bind(provider.as_str()).bind(account).execute(c).await.map(drop))
 }
 
 /// Writes what the events of a call fold to. Returns what was there before and after.

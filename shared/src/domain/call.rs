@@ -209,6 +209,14 @@ impl CallFacts {
         folded
     }
 
+    /// These facts, and what somebody else who knows the call says where they say nothing.
+    #[must_use]
+    pub fn over(self, mut others: Self) -> Self {
+        others.absorb(self);
+        others.keys.sort();
+        others
+    }
+
     /// The first key of that kind.
     pub fn key(&self, kind: &str) -> Option<&str> {
         self.keys.iter().find(|key| key.kind == kind).map(|key| key.value.as_str())

@@ -41,3 +41,8 @@ pub struct Delivery {
     /// The sink's own ids (`{"contact_id": …, "note_id": …}`), for later updates.
     pub refs: serde_json::Value,
 }
+
+impl Delivery {
+    /// Stands for the hash of a delivery that did not come to its end, or could not begin; it equals no content's.
+    pub const UNFINISHED: &str = "unfinished";
+}

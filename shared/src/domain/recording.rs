@@ -3,6 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::ProviderId;
+
 /// What is known of a stored recording. It exists only once the bytes are in the store and were proven to be audio.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recording {
@@ -25,6 +27,13 @@ pub struct Recording {
 }
 
 impl Recording {
+    /// Whose recording it is, as its key says: not the call's provider where another one carried the call.
+    pub fn source(&self) -> Option<ProviderId> {
+        let mut parts = self.object_key.split('/');
+        let (_, provider) = (parts.next().filter(|first| *first == "recordings")?, parts.next()?);
+        Some(ProviderId::from(provider.to_owned()))
+    }
+
     /// The media type to serve it with.
     pub fn content_type(&self) -> &'static str {
         match self.format.as_str() {

@@ -44,6 +44,12 @@ pub trait Provider: Source {
     /// Snooze while it is not ready, skip-worthy absence as [`RecordingError::Never`], others with their verdict.
     async fn open_recording(&self, call: &Call) -> Result<Download, RecordingError>;
 
+    /// Whether it carries telephone calls in which somebody else may hold the conversation. Such a call is the other's, and
+    /// the carrier's recording, which keeps both sides apart, serves it.
+    fn is_carrier(&self) -> bool {
+        false
+    }
+
     /// Whether its API can say more of the call than its events did; then [`Provider::lookup`] is due.
     fn incomplete(&self, _call: &Call) -> bool {
         false

@@ -335,6 +335,8 @@ async fn what_was_done_for_a_merged_call_is_kept_and_its_work_goes_on(db: Db) {
         Write::Conclusion(second, Conclusion::Analyzed),
     ];
     conclude(&db, second, writes).await;
+    let nothing = Delivery { content_hash: Delivery::UNFINISHED.into(), ..delivery.clone() };
+    conclude(&db, first, vec![Write::Delivery(first, sink.clone(), nothing)]).await;
     call(&db, "3", &facts(&[key("id", "7"), key("uuid", "u-1")], None)).await;
     assert_eq!(db::recordings::find(&db, first).await.unwrap(), Some(stored));
     assert_eq!(db::deliveries::of(&db, first, &sink).await.unwrap(), [delivery]);

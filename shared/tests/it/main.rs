@@ -17,3 +17,4 @@ mod server;
 mod service;
 mod target;
 mod twilio;
+mod tying;

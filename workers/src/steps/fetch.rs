@@ -1,7 +1,9 @@
 //! fetch: copies the recording from the provider to the object store, proving that it is audio.
 //!
-//! [`spool`] brings the bytes to this machine's disk, [`patience`] says how long one waits for a recording.
+//! [`asking`] says who is asked, [`spool`] brings the bytes to this machine's disk, [`patience`] says how long one waits for
+//! a recording.
 
+mod asking;
 mod patience;
 mod spool;
 
@@ -14,9 +16,12 @@ use shared::{
     audio::{NotAudio, Probe},
     clock::Clock,
     db::{self, Db},
-    domain::{Call, Conclusion, Job, Milestone, NewJob, Outcome, Recording, Step, StepError, VerdictExt, Wake, Write},
+    domain::{
+        Call, Conclusion, Job, Milestone, NewJob, Outcome, ProviderId, Recording, Step, StepError, VerdictExt, Wake,
+        Write,
+    },
     http::Download,
-    providers::{Providers, RecordingError},
+    providers::{Provider, Providers, RecordingError},
     recordings::{self, SharedRecordings, Spooled, StoreError},
     service::App,
     sinks::Sinks,
@@ -54,20 +59,32 @@ impl Fetch {
         Ok(Self { db, clock, providers, sinks, recordings, spool, max_bytes })
     }
 
-    async fn keep(&self, job: &Job, call: &Call, download: Download) -> Result<Outcome, StepError> {
+    async fn keep(
+        &self,
+        job: &Job,
+        call: &Call,
+        source: &dyn Provider,
+        download: Download,
+    ) -> Result<Outcome, StepError> {
         let spooled = spool::take(&self.spool, download, self.max_bytes).await?;
         let probe = spooled.probe().await.map_err(unproven)?;
-        plausible(job, call, &probe)?;
-        let recording = self.store(call, &spooled, probe).await?;
+        plausible(job, told(call, source), probe.duration_seconds)?;
+        let recording = self.store(call, &source.id(), &spooled, probe).await?;
         tracing::info!(bytes = recording.size_bytes, seconds = recording.duration_seconds, "recording stored");
         Ok(Outcome { writes: vec![Write::Recording(call.id, recording)], next: self.next(call), ..Outcome::default() })
     }
 
-    async fn store(&self, call: &Call, spooled: &Spooled, probe: Probe) -> Result<Recording, StepError> {
+    async fn store(
+        &self,
+        call: &Call,
+        source: &ProviderId,
+        spooled: &Spooled,
+        probe: Probe,
+    ) -> Result<Recording, StepError> {
         let Probe { format, duration_seconds, channels, sample_rate } = probe;
-        let (day, provider) = (call.created_at, &call.provider);
+        let day = call.created_at;
         let recording = Recording {
-            object_key: format!("recordings/{provider}/{}/{:02}/{}.{format}", day.year(), day.month(), call.id),
+            object_key: format!("recordings/{source}/{}/{:02}/{}.{format}", day.year(), day.month(), call.id),
             size_bytes: i64::try_from(spooled.bytes).or_fail("recording-too-large")?,
             sha256: spooled.sha256.clone(),
             duration_seconds,
@@ -172,9 +189,8 @@ impl Run for Fetch {
         if let Some(outcome) = self.received(&call).await? {
             return Ok(outcome);
         }
-        let provider = self.providers.get(&call.provider).ok_or_else(|| anyhow!("{} is not configured", call.provider));
-        match provider.or_fail("provider-not-configured")?.open_recording(&call).await {
-            Ok(download) => self.keep(job, &call, download).await,
+        match asking::open(&self.providers, &call).await {
+            Ok((source, download)) => self.keep(job, &call, source, download).await,
             Err(RecordingError::NotReady) => self.wait(job, &call),
             Err(RecordingError::Never(why)) => self.absent(&call, "recording-gone", &why),
             Err(RecordingError::Step(error)) => Err(error),
@@ -187,13 +203,19 @@ fn expected(call: &Call) -> bool {
     call.facts.recorded == Some(true) || call.facts.recording_announced || call.facts.recording_url.is_some()
 }
 
+/// How long the recording is, as whoever it comes from says. Where one provider carried the call of another, only the
+/// carrier speaks of the recording's own length.
+fn told(call: &Call, source: &dyn Provider) -> f64 {
+    let (recording, talk) = (call.facts.recording_seconds, call.facts.duration_seconds);
+    let carried = call.facts.keys.iter().any(|key| key.kind == "recording_sid") && !source.is_carrier();
+    (if carried { talk.or(recording) } else { recording.or(talk) }).unwrap_or_default()
+}
+
 /// Refuses a recording that cannot be all of the call. A longer one is fine: it holds waiting time too.
 ///
 /// When it does not grow, the better part of a call is kept, because some count ringing as duration; less than half is
 /// for a person to look at.
-fn plausible(job: &Job, call: &Call, probe: &Probe) -> Result<(), StepError> {
-    let told = call.facts.recording_seconds.or(call.facts.duration_seconds).unwrap_or_default();
-    let found = probe.duration_seconds;
+fn plausible(job: &Job, told: f64, found: f64) -> Result<(), StepError> {
     if found + SHORTER.0.max(SHORTER.1 * told) >= told {
         return Ok(());
     }

@@ -60,10 +60,12 @@ impl Run for Intake {
         let provider = provider.ok_or_else(|| anyhow!("{} is not configured", event.provider));
         let provider = provider.or_fail("provider-not-configured")?;
         let facts = provider.facts(&event).or_fail("event-unusable")?;
-        let call = tying::tie(&self.db, provider, &event, &facts, self.clock.now()).await.or_ours()?;
+        let call = tying::tie(&self.db, &self.providers, &event, &facts, self.clock.now()).await.or_ours()?;
         let mut outcome = due(&call, &event.kind, &facts, &self.sinks);
         if provider.incomplete(&call) {
-            outcome.next.push(NewJob::step(Step::Lookup, call.id, Wake::No));
+            // Of a telephone call its carrier may have been asked before.
+            let wake = if call.facts.key("call_sid").is_some() { Wake::Yes } else { Wake::No };
+            outcome.next.push(NewJob::step(Step::Lookup, call.id, wake));
         }
         Ok(outcome)
     }

@@ -1,5 +1,5 @@
-//! lookup: asks the provider's API what its events did not say of a call. What it says is recorded as an event, so that it
-//! goes the way of all others, and nothing waits for it.
+//! lookup: asks the APIs of those who know a call what their events did not say of it. What they say is recorded as events,
+//! so that it goes the way of all others, and nothing waits for it.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use shared::{
     clock::Clock,
     db::{self, Db},
-    domain::{Job, Outcome, Step, StepError, VerdictExt},
+    domain::{Job, Outcome, ProviderId, Step, StepError, VerdictExt},
     providers::Providers,
     service::App,
 };
@@ -48,12 +48,17 @@ impl Run for Lookup {
         let id = job.call_id.ok_or_else(|| anyhow!("a lookup job without a call")).or_fail("broken-job")?;
         let call = db::calls::find(&self.db, id).await.or_ours()?;
         let call = call.ok_or_else(|| anyhow!("its call is gone")).or_fail("call-gone")?;
-        let provider = self.providers.get(&call.provider).ok_or_else(|| anyhow!("{} is not configured", call.provider));
-        let provider = provider.or_fail("provider-not-configured")?;
-        if !provider.incomplete(&call) {
+        let known_to = db::calls::providers(&self.db, call.id).await.or_ours()?;
+        let knows = |id: ProviderId| id == call.provider || known_to.contains(&id);
+        let knowing = self.providers.iter().filter(|provider| knows(provider.id()));
+        let asked: Vec<_> = knowing.filter(|provider| provider.incomplete(&call)).collect();
+        if asked.is_empty() {
             return Ok(Outcome { skipped: Some("known-already".into()), ..Outcome::default() });
         }
-        let said = provider.lookup(&call).await?;
+        let mut said = Vec::new();
+        for provider in asked {
+            said.extend(provider.lookup(&call).await?);
+        }
         if said.is_empty() {
             return Ok(Outcome { skipped: Some("unknown-to-provider".into()), ..Outcome::default() });
         }

@@ -142,7 +142,8 @@ impl Run for Transcribe {
                 (None, None) => return Err(StepError::fail("recording-gone", anyhow!("it has no recording"))),
             },
         };
-        let speakers = channels(&self.env, &call.provider).or_fail("bad-setting")?;
+        let source = recording.source().unwrap_or_else(|| call.provider.clone());
+        let speakers = channels(&self.env, &source).or_fail("bad-setting")?;
         let purse = self.ledger.purse(call.id, Step::Transcribe);
         purse.open().await?;
         let file = self.download(&recording).await?;

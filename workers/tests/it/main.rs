@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 mod analyze;
+mod carried;
 mod elevenlabs;
 mod engine;
 mod fetch;

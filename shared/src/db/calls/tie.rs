@@ -1,4 +1,5 @@
-//! Ties an event to its call: by the provider's keys, else by phone number and time.
+//! Ties an event to its call: by the provider's keys, by the telephone call that several providers name, else by phone
+//! number and time.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -14,6 +15,8 @@ use crate::domain::{CallFacts, CallId, CallKey, Event, NewJob, Phone, Step, Wake
 const WINDOW: TimeDelta = TimeDelta::hours(2);
 /// The kind of the key that is the provider's own id.
 const ID: &str = "id";
+/// The kind of the key that names the telephone call itself: whoever says it, it is the same call.
+const LINE: &str = "call_sid";
 
 /// Finds or makes the call of `event`, ties the event to it, and returns the call with all its events, this one included.
 /// Runs in the caller's transaction; two events of one call wait for each other.
@@ -27,15 +30,21 @@ pub async fn tie(
     now: DateTime<Utc>,
 ) -> sqlx::Result<(CallId, Vec<Event>)> {
     tx.lock(bucket(event, facts)).await?;
+    if let Some(line) = facts.key(LINE) {
+        tx.lock(number((LINE, line))).await?;
+    }
     let (mut found, mut keys) = (Vec::new(), Vec::new());
     for key in &facts.keys {
-        match by_key(tx, event, key).await? {
+        let mut free = true;
+        for id in by_key(tx, event, key).await? {
             // A chat may go on in a second call: it stays the name of the first.
-            Some(id) if key.kind != ID && is_another(tx, event, facts, id).await? => continue,
-            Some(id) if !found.contains(&id) => found.push(id),
-            _ => {}
+            if key.kind != ID && is_another(tx, event, facts, id).await? {
+                free = false;
+            } else if !found.contains(&id) {
+                found.push(id);
+            }
         }
-        keys.push(key);
+        keys.extend(free.then_some(key));
     }
     if found.is_empty()
         && let Some(phone) = &facts.external_phone
@@ -56,22 +65,32 @@ pub async fn tie(
 }
 
 fn bucket(event: &Event, facts: &CallFacts) -> i64 {
-    let mut hasher = DefaultHasher::new();
-    (event.provider.as_str(), event.account.as_str()).hash(&mut hasher);
+    let whose = (event.provider.as_str(), event.account.as_str());
     match &facts.external_phone {
-        Some(phone) => phone.hash(&mut hasher),
-        None => facts.keys.hash(&mut hasher),
+        Some(phone) => number((whose, phone)),
+        None => number((whose, &facts.keys)),
     }
+}
+
+fn number(what: impl Hash) -> i64 {
+    let mut hasher = DefaultHasher::new();
+    what.hash(&mut hasher);
     hasher.finish().cast_signed()
 }
 
-async fn by_key(tx: &mut Tx, event: &Event, key: &CallKey) -> sqlx::Result<Option<CallId>> {
-    let sql = "select call_id from call_keys where provider = $1 and value = $2 and kind = $3 and account = $4";
-    let id: Option<Uuid> = within!(tx, c => {
-        let query = sqlx::query_scalar(sql).bind(event.provider.as_str()).bind(&key.value);
-        query.bind(&key.kind).bind(&event.account).fetch_optional(c).await
-    })?;
-    Ok(id.map(CallId))
+/// One call; of a telephone call that several providers know before they were found to speak of the same, several.
+async fn by_key(tx: &mut Tx, event: &Event, key: &CallKey) -> sqlx::Result<Vec<CallId>> {
+    let ids: Vec<Uuid> = if key.kind == LINE {
+        let sql = "select distinct call_id from call_keys where value = $1 and kind = 'call_sid' order by call_id";
+        within!(tx, c => sqlx::query_scalar(sql).bind(&key.value).fetch_all(c).await)?
+    } else {
+        let sql = "select call_id from call_keys where provider = $1 and value = $2 and kind = $3 and account = $4";
+        within!(tx, c => {
+            let query = sqlx::query_scalar(sql).bind(event.provider.as_str()).bind(&key.value);
+            query.bind(&key.kind).bind(&event.account).fetch_all(c).await
+        })?
+    };
+    Ok(ids.into_iter().map(CallId).collect())
 }
 
 /// Whether the provider knows that call by another id than the event's: then they are two, whatever else they have in common.
@@ -158,7 +177,7 @@ async fn take_over(tx: &mut Tx, oldest: CallId, other: CallId) -> sqlx::Result<V
     Ok(rows.into_iter().filter_map(|(step, sink, trace)| Some((job(step, sink)?, trace))).collect())
 }
 
-const MERGE: [&str; 9] = [
+const MERGE: [&str; 10] = [
     "update recordings set call_id = $1 where call_id = $2
         and not exists (select 1 from recordings held where held.call_id = $1)",
     "update transcripts set call_id = $1 where call_id = $2
@@ -169,6 +188,9 @@ const MERGE: [&str; 9] = [
         where id = $1 and coalesce(conclusion, 'not-recorded') = 'not-recorded'
         and exists (select 1 from calls gone where gone.id = $2 and gone.conclusion <> 'not-recorded')",
     "update calls set merged_into = $1 where id = $2 or merged_into = $2",
+    "delete from deliveries where call_id = $1 and content_hash = 'unfinished'
+        and exists (select 1 from deliveries told where told.call_id = $2 and told.sink = deliveries.sink
+        and told.milestone = deliveries.milestone and told.content_hash <> 'unfinished')",
     "update deliveries set call_id = $1 where call_id = $2 and not exists (select 1 from deliveries held
         where held.call_id = $1 and held.sink = deliveries.sink and held.milestone = deliveries.milestone)",
     "update spending set call_id = $1 where call_id = $2",

@@ -149,6 +149,10 @@ impl Provider for Twilio {
         recording::open(&self.api, &self.guard, call).await
     }
 
+    fn is_carrier(&self) -> bool {
+        true
+    }
+
     /// A recording's callback says neither numbers nor direction.
     fn incomplete(&self, call: &Call) -> bool {
         call.facts.direction.is_none() && call.facts.key("call_sid").is_some()

@@ -14,7 +14,7 @@ const EXISTS: [&str; 4] = ["already exist", "duplicate", "unique constraint", "m
 
 /// The record's id in an answer: at the top or inside the record, text or number.
 pub(super) fn id(answer: &[u8]) -> Option<String> {
-    find(&serde_json::from_slice(answer).ok()?)
+    find(&serde_json::from_slice::<Value>(answer).ok()?)
 }
 
 /// Whether a creation was refused because there is such a record.
@@ -31,12 +31,13 @@ pub(super) fn says_it_exists(answer: &[u8]) -> bool {
 }
 
 fn find(value: &Value) -> Option<String> {
-    let own = IDS.iter().find_map(|name| match &value[*name] {
+    let fields = value.as_object()?;
+    let own = IDS.iter().find_map(|name| match fields.get(*name)? {
         Value::String(id) if !id.is_empty() => Some(id.clone()),
         Value::Number(id) => Some(id.to_string()),
         _ => None,
     });
-    own.or_else(|| RECORDS.iter().find_map(|name| find(&value[*name])))
+    own.or_else(|| RECORDS.iter().find_map(|name| find(fields.get(*name)?)))
 }
 
 #[cfg(test)]

@@ -33,9 +33,6 @@ use crate::{
 const NAME: &str = "callmind";
 const ID: SinkId = SinkId::new(NAME);
 
-/// Stands for the hash of a delivery that did not come to its end; it equals no record's.
-const UNFINISHED: &str = "unfinished";
-
 /// When a record is created, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -196,6 +193,6 @@ fn kept(report: &Report) -> Refs {
 /// What was found out before a delivery failed, if it is news.
 fn unfinished(report: &Report, milestone: Milestone, refs: &Refs) -> Option<Write> {
     let refs = (*refs != kept(report)).then(|| serde_json::to_value(refs).unwrap_or_default())?;
-    let delivery = Delivery { milestone, content_hash: UNFINISHED.to_owned(), refs };
+    let delivery = Delivery { milestone, content_hash: Delivery::UNFINISHED.to_owned(), refs };
     Some(Write::Delivery(report.call.id, ID, delivery))
 }

@@ -18,9 +18,6 @@ use crate::{
 /// The milestones that leave something in the CRM.
 pub const WANTED: [Milestone; 3] = [Milestone::Ended, Milestone::Recorded, Milestone::Analyzed];
 
-/// Stands for the hash of a delivery that did not come to its end, or could not begin; it equals no plan's.
-const UNFINISHED: &str = "unfinished";
-
 /// What is kept of a delivery, to find it again.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -83,7 +80,8 @@ impl<'a> Bringing<'a> {
         if result.is_err() && refs == before {
             return result;
         }
-        let content_hash = if result.is_ok() && refs.skipped.is_none() { hash } else { UNFINISHED.to_owned() };
+        let content_hash =
+            if result.is_ok() && refs.skipped.is_none() { hash } else { Delivery::UNFINISHED.to_owned() };
         let delivery = Delivery { milestone, content_hash, refs: serde_json::to_value(refs).unwrap_or_default() };
         self.brought.extend((held != Some(&delivery)).then_some(delivery));
         result
