@@ -49,7 +49,7 @@ pub(crate) async fn list(State(app): State<App>, Query(asked): Query<Asked>) -> 
 /// Which failures to try again: exactly one of `ids`, `queue` and/or `reason`, and `all`.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schema(example = json!({"queue": "fetch", "reason": "not-audio"}))]
+#[schema(as = ReplayOrder, example = json!({"queue": "fetch", "reason": "not-audio"}))]
 pub(crate) struct Order {
     ids: Option<Vec<JobId>>,
     queue: Option<String>,

@@ -56,6 +56,7 @@ pub(crate) struct Asked {
 
 /// The call, by all its names.
 #[derive(Serialize, ToSchema)]
+#[schema(as = KnownCall)]
 pub(crate) struct Known {
     /// `started` here, or `registered`: started elsewhere.
     #[schema(example = "started")]
@@ -68,6 +69,7 @@ pub(crate) struct Known {
 
 /// What came of a conversation.
 #[derive(Serialize, ToSchema)]
+#[schema(as = ProcessedConversation)]
 pub(crate) struct Processed {
     /// `accepted`, or `duplicate`: known already.
     #[schema(example = "accepted")]

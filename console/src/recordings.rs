@@ -36,6 +36,7 @@ pub(crate) struct Polled {
 /// What came of one call.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = PolledCall)]
 struct Detail {
     /// Our id of the call.
     chat_id: CallId,
@@ -46,6 +47,7 @@ struct Detail {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = PolledStatus)]
 enum Status {
     /// The provider has none.
     NoRecordings,

@@ -22,7 +22,7 @@ use utoipa::{
     OpenApi as _,
     openapi::{
         Content, OpenApi, Ref, RefOr,
-        path::Operation,
+        path::{Operation, PathItem},
         response::Response as Described,
         security::{Http, HttpAuthScheme, SecurityScheme},
     },
@@ -61,6 +61,7 @@ pub fn document(env: &Env, sources: &Sources) -> OpenApi {
     document.merge(ops::Described::openapi());
     document.merge(public::describe(env, sources));
     each(&mut document, problems);
+    name(&mut document);
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("API_TOKEN", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
     document
@@ -86,9 +87,23 @@ pub(crate) async fn serve(State(Document(json)): State<Document>) -> Response {
 
 fn each(document: &mut OpenApi, change: fn(&mut Operation)) {
     for item in document.paths.paths.values_mut() {
-        let operations =
-            [&mut item.get, &mut item.head, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
-        operations.into_iter().flatten().for_each(change);
+        operations(item).into_iter().for_each(|(_, operation)| change(operation));
+    }
+}
+
+fn operations(item: &mut PathItem) -> Vec<(&'static str, &mut Operation)> {
+    let PathItem { get, head, post, put, patch, delete, .. } = item;
+    let all = [("get", get), ("head", head), ("post", post), ("put", put), ("patch", patch), ("delete", delete)];
+    all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?))).collect()
+}
+
+/// What generated clients call an operation, by method and path: handlers may have the same name, operations must not.
+fn name(document: &mut OpenApi) {
+    for (path, item) in &mut document.paths.paths {
+        let path = path.replace('{', "by_").replace('}', "").replace(['/', '-', '.'], "_");
+        for (method, operation) in operations(item) {
+            operation.operation_id = Some(format!("{method}{path}"));
+        }
     }
 }
 

@@ -56,7 +56,6 @@ fn webhook(source: &dyn Source, route: &WebhookRoute) -> Operation {
         ResponseBuilder::new().description("it is committed to the database").content("application/json", taken);
     let operation = OperationBuilder::new()
         .tag("webhooks")
-        .operation_id(Some(format!("webhook_{}", route.path.trim_start_matches('/').replace(['/', '-'], "_"))))
         .summary(Some(format!("{name}: {}", route.hint)))
         .description(Some(format!(
             "Checked as {name} signs it or shows its secret, over the raw request, before it is read."
@@ -70,13 +69,9 @@ fn webhook(source: &dyn Source, route: &WebhookRoute) -> Operation {
 }
 
 fn recording(head: bool) -> Operation {
-    let (summary, id) = match head {
-        false => ("Plays a recording", "play_recording"),
-        true => ("Length and type of a recording", "head_recording"),
-    };
+    let summary = if head { "Length and type of a recording" } else { "Plays a recording" };
     let operation = OperationBuilder::new()
         .tag("recordings")
-        .operation_id(Some(id))
         .summary(Some(summary))
         .description(Some("The lasting link, as `recording_url` has it: for an `<audio>` element or a CRM. No token; `s` is its signature."))
         .security(SecurityRequirement::default())

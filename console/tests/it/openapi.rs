@@ -69,6 +69,11 @@ async fn every_route_is_described_and_every_description_has_its_route() {
     there.extend(routes(&ingest::router(&desk.app, stop)));
     assert!(there.len() > 15, "{there:?}");
     assert_eq!(described(&document), there);
+    let operations =
+        document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values());
+    let names: Vec<_> = operations.filter_map(|operation| operation["operationId"].as_str()).collect();
+    assert!(names.len() > there.len(), "HEAD of a recording is described too");
+    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "each has a name of its own: {names:?}");
 }
 
 #[tokio::test]
