@@ -6,6 +6,7 @@
 //! - [`speech`], [`model`]: OpenAI-compatible servers. [`http`]: the one HTTP client and its verdicts.
 //! - [`budgets`]: rate limits and circuit state that all workers share. [`ledger`]: what was paid, and the cap on it.
 //! - [`dispatcher`], [`publisher`], [`replay`], [`reanalyze`]: how rows become messages. [`batch`]: many callers, one statement.
+//! - [`mirror`]: contacts that two systems hold in common.
 //! - [`tying`]: from an event to its call.
 //! - [`env`], [`clock`], [`service`], [`telemetry`]: what is passed in from outside, and the start of every process.
 //!
@@ -22,6 +23,7 @@ pub mod env;
 pub mod http;
 pub mod ledger;
 pub mod links;
+pub mod mirror;
 pub mod model;
 pub mod providers;
 pub mod publisher;

@@ -2,6 +2,7 @@
 
 mod accepting;
 mod audio;
+mod contacts;
 mod edge;
 mod health;
 mod recordings;

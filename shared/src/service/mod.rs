@@ -88,7 +88,7 @@ impl App {
         let outside = Outside::new(Budgets::new(db.clone(), clock.clone()), clock.clone())?;
         let outside = outside.with_ledger(Ledger::from_env(&env, &db, &clock)?);
         let providers = Providers::from_env(&env, &outside)?;
-        let sources = Sources::new(&providers);
+        let sources = Sources::from_env(&env, &providers)?;
         let sinks = Sinks::from_env(&env, &outside)?;
         let links = links(&env, &db).await?;
         let recordings = recordings::from_env(&env).await?;

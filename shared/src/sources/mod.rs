@@ -1,9 +1,12 @@
 //! Who sends webhooks: every provider, and systems that no call comes from.
 //!
 //! A provider is a source by implementing [`Source`] beside [`Provider`](crate::providers::Provider); it is listed with the
-//! providers.
+//! providers. To add a source that is no provider: a file here with a type that implements [`Source`] and a `from_env` that
+//! returns `None` when its settings are absent, and its line in [`Sources::from_env`].
 
 mod accepted;
+pub mod fields;
+pub mod gohighlevel;
 mod request;
 mod secret;
 mod sieve;
@@ -21,6 +24,7 @@ pub use sieve::Sieve;
 
 use crate::{
     domain::{NewEvent, ProviderId, Recording},
+    env::Env,
     providers::Providers,
 };
 
@@ -93,9 +97,15 @@ pub trait Source: Send + Sync {
 pub struct Sources(Vec<Arc<dyn Source>>);
 
 impl Sources {
-    /// These providers.
-    pub fn new(providers: &Providers) -> Self {
-        Self(providers.iter().cloned().map(|provider| provider as _).collect())
+    /// These providers, and the other sources that have settings.
+    ///
+    /// # Errors
+    /// When settings are there and cannot be used.
+    pub fn from_env(env: &Env, providers: &Providers) -> anyhow::Result<Self> {
+        let others: [Option<Arc<dyn Source>>; 1] =
+            [gohighlevel::GoHighLevel::from_env(env)?.map(|source| Arc::new(source) as _)];
+        let providers = providers.iter().cloned().map(|provider| provider as _);
+        Ok(Self(providers.chain(others.into_iter().flatten()).collect()))
     }
 
     /// All of them.

@@ -2,11 +2,9 @@
 //! that hands out recordings.
 //!
 //! - `verify`: the shared secret, wherever the workflow puts it.
-//! - `fields`: a body of unknown shape as a flat map. `payload`: which fields mean what. To accept another spelling: one
-//!   more alias there.
+//! - `payload`: which fields of a body of unknown shape mean what. To accept another spelling: one more alias there.
 //! - `recording`: from the announced link, else from the API by call id.
 
-mod fields;
 mod payload;
 mod recording;
 mod verify;
@@ -14,14 +12,19 @@ mod verify;
 use async_trait::async_trait;
 use axum::http::HeaderMap;
 use serde_json::Value;
+use uuid::Uuid;
 
-use self::{fields::Fields, recording::Opening, verify::Check};
+pub use self::payload::change;
+use self::{recording::Opening, verify::Check};
 use super::{Provider, RecordingError};
 use crate::{
-    domain::{Call, CallFacts, Event, EventKind, NewEvent, ProviderId},
+    domain::{Call, CallFacts, Event, EventKind, NewEvent, ProviderId, Step},
     env::Env,
     http::{Download, Outside},
-    sources::{Refused, Source, Unusable, Verified, WebhookRequest, WebhookRoute},
+    sources::{
+        Refused, Source, Unusable, Verified, WebhookRequest, WebhookRoute,
+        fields::{self, Fields},
+    },
 };
 
 const NAME: &str = "cloudtalk";
@@ -43,6 +46,9 @@ const ROUTES: &[WebhookRoute] = &[
     route("/api/cloudtalk-webhooks/call-ended", "call-ended"),
     route("/api/cloudtalk-webhooks/recording-available", "recording-available"),
     route("/api/cloudtalk-webhooks/call-recording-ready", "recording-available"),
+    route("/api/cloudtalk-webhooks/contact-updated", "contact-updated"),
+    route("/api/cloudtalk-webhooks/new-tag", "new-tag"),
+    route("/api/cloudtalk-webhooks/new-note", "new-note"),
 ];
 
 const fn route(path: &'static str, hint: &'static str) -> WebhookRoute {
@@ -69,6 +75,18 @@ impl CloudTalk {
         }
         let account = env.var(ACCOUNT).unwrap_or("default").to_owned();
         Ok(Some(Self { account, check: Check::from_env(env)?, opening: Opening::from_env(env, outside)? }))
+    }
+
+    /// The same words may tell of a change, its undoing and its repetition, and CloudTalk numbers no events; to carry a
+    /// change over twice changes nothing.
+    fn about_a_contact(&self, kind: EventKind, fields: &Fields, request: Verified<'_>) -> Result<NewEvent, Unusable> {
+        if payload::who(fields).is_nobody() {
+            let detail = "missing, and so are the contact's number and e-mail address";
+            return Err(Unusable::Field { field: "contact_id".to_owned(), detail: detail.to_owned() });
+        }
+        let dedupe_key = format!("{}:{}", kind.as_str(), Uuid::now_v7());
+        let body = request.body().to_vec();
+        Ok(NewEvent { provider: self.id(), account: self.account.clone(), kind, dedupe_key, body })
     }
 }
 
@@ -103,6 +121,9 @@ impl Source for CloudTalk {
         fields::refuse_forms(request.headers())?;
         let fields = Fields::parse(request.body())?;
         let kind = payload::kind(&fields, route.hint);
+        if kind.first_step() == Step::Mirror {
+            return self.about_a_contact(kind, &fields, request);
+        }
         let facts = payload::facts(&fields, &kind);
         let tied = !facts.keys.is_empty() || facts.external_phone.is_some();
         if !tied && !matches!(kind, EventKind::Other(_)) {

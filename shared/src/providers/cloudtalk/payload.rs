@@ -4,8 +4,14 @@
 use base64::{Engine, prelude::BASE64_STANDARD};
 use url::Url;
 
-use super::fields::{Fields, is_key};
-use crate::domain::{Agent, CallFacts, CallKey, CallStatus, Contact, Direction, EventKind};
+use crate::{
+    domain::{Agent, CallFacts, CallKey, CallStatus, Contact, Direction, Event, EventKind},
+    mirror::{Change, Deal, Side, What, Who},
+    sources::{
+        Unusable,
+        fields::{Fields, is_key},
+    },
+};
 
 const ACTION: &[&str] = &["action", "event", "eventtype", "trigger"];
 const ID: &[&str] = &["callid", "cdrid", "id"];
@@ -29,6 +35,10 @@ const ENDED: &[&str] = &["endedat", "callendedat", "endtime", "callend"];
 const URL: &[&str] = &["recordingurl", "recordinglink", "callrecordingurl", "recording"];
 const RECORDED: &[&str] = &["recorded", "isrecorded", "callrecorded", "recordingavailable", "recording"];
 const FORMAT: &[&str] = &["recordingformat", "recordingextension"];
+const CONTACT_ID: &[&str] = &["contactid"];
+const EMAIL: &[&str] = &["contactemail", "email"];
+const NOTE_ID: &[&str] = &["noteid", "contactnoteid"];
+const NOTE: &[&str] = &["notecontent", "notetext", "note", "content"];
 const VOICEMAIL: &[&str] = &["isvoicemail", "voicemail"];
 
 /// What the event is.
@@ -47,6 +57,9 @@ pub(super) fn kind(fields: &Fields, hint: &str) -> EventKind {
         "call-started" => EventKind::CallStarted,
         "recording-available" if over && !recording && fields.flag(RECORDED).is_none() => EventKind::CallEnded,
         "recording-available" => EventKind::RecordingAvailable,
+        // Whoever set up the workflow may have mistaken the address (facts: telephony §5).
+        "contact-updated" | "new-tag" | "new-note" if recording => EventKind::RecordingAvailable,
+        "contact-updated" | "new-tag" | "new-note" => EventKind::parse(hint),
         other => EventKind::Other(other.to_owned()),
     }
 }
@@ -83,6 +96,23 @@ pub(super) fn facts(fields: &Fields, kind: &EventKind) -> CallFacts {
     }
 }
 
+/// What a recorded event says changed of a contact.
+///
+/// # Errors
+/// [`Unusable`].
+pub fn change(event: &Event) -> Result<Option<Change>, Unusable> {
+    let fields = Fields::parse(&event.body)?;
+    let note = || What::Note { id: fields.key(NOTE_ID), text: fields.text(NOTE) };
+    let what = What::of(&event.kind, note, Deal::default);
+    Ok(what.map(|what| Change { side: Side::CloudTalk, who: who(&fields), what }))
+}
+
+/// Whom an event about a contact is about.
+pub(super) fn who(fields: &Fields) -> Who {
+    let email = fields.text(EMAIL).filter(|text| text.contains('@'));
+    Who { id: fields.key(CONTACT_ID), phone: fields.phone(EXTERNAL), email }
+}
+
 /// Some workflows name the event in the body (facts: telephony §1.2).
 fn named(fields: &Fields) -> Option<EventKind> {
     match plain(&fields.text(ACTION)?).as_str() {
@@ -93,6 +123,10 @@ fn named(fields: &Fields) -> Option<EventKind> {
         "recordinguploaded" | "recordingavailable" | "recordingready" | "callrecordingready" => {
             Some(EventKind::RecordingAvailable)
         }
+        "contactcreated" | "newcontact" => Some(EventKind::NewContact),
+        "contactupdated" => Some(EventKind::ContactUpdated),
+        "newtag" | "tagadded" | "contacttagged" => Some(EventKind::NewTag),
+        "newnote" | "noteadded" => Some(EventKind::NewNote),
         "agentstatuschanged" | "userstatuschanged" => Some(EventKind::Other("agent-status-changed".to_owned())),
         _ => None,
     }

@@ -6,10 +6,11 @@ use axum::http::{HeaderMap, header::CONTENT_TYPE};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::{Map, Value};
 
-use crate::{domain::Phone, sources::Unusable};
+use super::Unusable;
+use crate::domain::Phone;
 
 /// Objects that merely wrap the fields.
-const WRAPPERS: [&str; 3] = ["call", "data", "cdr"];
+const WRAPPERS: [&str; 4] = ["call", "data", "cdr", "customdata"];
 /// What the workflow editor inserts for an attribute that is not there, or is an object (facts: telephony §1.2).
 const ABSENT: [&str; 4] = ["", "undefined", "null", "[object Object]"];
 /// Longest duration that is believed, in seconds.
@@ -17,10 +18,13 @@ const WEEK: f64 = 7.0 * 86_400.0;
 
 /// Fields by name; case, `_`, `-`, `.` and spaces in names do not matter. `{"recording": {"url": …}}` is found under
 /// `recordingurl`, like `recording_url`.
-pub(super) struct Fields(BTreeMap<String, Value>);
+pub struct Fields(BTreeMap<String, Value>);
 
 /// Says 415 to forms. Any other content type will do, and none: what counts is that the body is a JSON object.
-pub(super) fn refuse_forms(headers: &HeaderMap) -> Result<(), Unusable> {
+///
+/// # Errors
+/// [`Unusable::MediaType`].
+pub fn refuse_forms(headers: &HeaderMap) -> Result<(), Unusable> {
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     match kind.as_str() {
@@ -32,7 +36,11 @@ pub(super) fn refuse_forms(headers: &HeaderMap) -> Result<(), Unusable> {
 }
 
 impl Fields {
-    pub(super) fn parse(body: &[u8]) -> Result<Self, Unusable> {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// [`Unusable::Malformed`], when it is no JSON object.
+    pub fn parse(body: &[u8]) -> Result<Self, Unusable> {
         let Ok(Value::Object(top)) = serde_json::from_slice(body) else {
             return Err(Unusable::Malformed { expected: "a JSON object" });
         };
@@ -42,7 +50,7 @@ impl Fields {
     }
 
     /// Text, or a number as text.
-    pub(super) fn text(&self, names: &[&str]) -> Option<String> {
+    pub fn text(&self, names: &[&str]) -> Option<String> {
         self.first(names, |value| match value {
             Value::String(text) => Some(text.clone()),
             Value::Number(number) => Some(match (number.as_i64(), number.as_f64()) {
@@ -54,26 +62,27 @@ impl Fields {
     }
 
     /// Text fit for a key: short, and safe in a path.
-    pub(super) fn key(&self, names: &[&str]) -> Option<String> {
+    pub fn key(&self, names: &[&str]) -> Option<String> {
         self.text(names).filter(|text| is_key(text))
     }
 
-    pub(super) fn phone(&self, names: &[&str]) -> Option<Phone> {
+    /// A phone number, of the first name that has a plausible one.
+    pub fn phone(&self, names: &[&str]) -> Option<Phone> {
         names.iter().find_map(|name| Phone::parse(&self.text(&[name])?))
     }
 
     /// Seconds: `120`, `"120"`, `"120s"`, `"2:00"`, `"0:02:00"`.
-    pub(super) fn seconds(&self, names: &[&str]) -> Option<f64> {
+    pub fn seconds(&self, names: &[&str]) -> Option<f64> {
         names.iter().find_map(|name| seconds(&self.text(&[name])?))
     }
 
     /// A moment; one without a time zone is taken as UTC, which is what CloudTalk's API writes.
-    pub(super) fn time(&self, names: &[&str]) -> Option<DateTime<Utc>> {
+    pub fn time(&self, names: &[&str]) -> Option<DateTime<Utc>> {
         names.iter().find_map(|name| moment(&self.text(&[name])?))
     }
 
     /// A switch. Text that is neither yes nor no (a URL, a file name) says that the thing is there.
-    pub(super) fn flag(&self, names: &[&str]) -> Option<bool> {
+    pub fn flag(&self, names: &[&str]) -> Option<bool> {
         self.first(names, |value| match value {
             Value::Bool(flag) => Some(*flag),
             Value::Number(number) => Some(number.as_f64() != Some(0.0)),
@@ -126,7 +135,8 @@ fn present(value: &Value) -> Option<Value> {
     }
 }
 
-pub(super) fn is_key(text: &str) -> bool {
+/// Whether a text is fit for a key: short, and safe in a path.
+pub fn is_key(text: &str) -> bool {
     let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     (1..=64).contains(&text.len()) && text.chars().all(safe) && text.chars().any(|c| c != '0')
 }
