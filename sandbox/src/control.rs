@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 
 use crate::{
     calls::{self, PlaceCall},
+    cloudtalk,
     faults::Fault,
+    hooks::Hook,
     ledger::{LedgerEntry, LedgerFilter},
     recordings::{Recording, RecordingFile},
     samples,
@@ -32,6 +34,8 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/control/calls", post(place))
         .route("/control/recordings", post(add_recording))
         .route("/control/samples", get(list_samples))
+        .route("/control/webhooks", post(hook_up))
+        .nest("/control/cloudtalk", cloudtalk::control())
         .layer(DefaultBodyLimit::max(64 * 1024 * 1024))
 }
 
@@ -51,7 +55,9 @@ async fn start_page(State(world): State<Shared>) -> String {
          \x20 POST   /control/limits      quotas, duplicates, ranges, record; GET shows\n\
          \x20 GET    /control/ledger      what the vendors were asked; DELETE forgets\n\
          \x20 GET    /control/state       what the vendors hold\n\
-         \x20 GET    /control/samples     the sample calls\n",
+         \x20 GET    /control/samples     the sample calls\n\
+         \x20 POST   /control/webhooks    where a vendor posts webhooks when what it holds changes\n\
+         \x20 *      /control/cloudtalk/… CloudTalk's API without credentials, quota and ledger; and agents/set.json\n",
     );
     page
 }
@@ -127,6 +133,18 @@ async fn add_recording(State(world): State<Shared>, Json(new): Json<NewRecording
     let recording = Recording { file, not_ready_times: new.not_ready_times, gone: new.gone };
     let url = format!("{}{}", world.origin, world.cloudtalk.add_recording(call_id, recording));
     (StatusCode::CREATED, Json(json!({"call_id": call_id, "url": url}))).into_response()
+}
+
+#[derive(Deserialize)]
+struct NewHook {
+    vendor: Vendor,
+    #[serde(flatten)]
+    hook: Hook,
+}
+
+async fn hook_up(State(world): State<Shared>, Json(new): Json<NewHook>) -> StatusCode {
+    world.hook_up(new.vendor, new.hook);
+    StatusCode::NO_CONTENT
 }
 
 async fn list_samples() -> Json<Vec<Value>> {

@@ -13,6 +13,7 @@ mod control;
 mod elevenlabs;
 mod faults;
 mod ghl;
+mod hooks;
 mod ledger;
 mod openai;
 mod recordings;
@@ -31,7 +32,9 @@ use tokio::{net::TcpListener, task::AbortHandle};
 
 pub use callmind::{CallmindRecord, CallmindState, CallmindUpdate};
 pub use calls::{CallMode, PlaceCall, PlacedCall, WebhookAnswer};
-pub use cloudtalk::{CloudtalkState, RecordingState};
+pub use cloudtalk::{
+    CloudtalkAgent, CloudtalkCampaign, CloudtalkContact, CloudtalkNote, CloudtalkState, DialledCall, RecordingState,
+};
 pub use elevenlabs::{ElevenlabsConversation, ElevenlabsState};
 pub use faults::{Fault, FaultKind};
 pub use ghl::{Contact, ContactState, Conversation, CustomField, FieldValue, GhlState, Message, Note};
@@ -158,9 +161,25 @@ impl Sandbox {
         self.world.switch(change);
     }
 
+    /// From now on this vendor posts webhooks there, in the background, when what it holds changes.
+    pub fn send_webhooks(&self, vendor: Vendor, base: impl Into<String>, secret: impl Into<String>) {
+        self.world.hook_up(vendor, hooks::Hook { base: base.into(), secret: secret.into() });
+    }
+
+    /// The webhooks that it posted so; none in place of an answer that is still awaited.
+    #[must_use]
+    pub fn webhooks_sent(&self, vendor: Vendor) -> Vec<Option<WebhookAnswer>> {
+        self.world.hooked(vendor)
+    }
+
     /// Makes a call's recording available at CloudTalk and returns its public link.
     pub fn add_recording(&self, call_id: u64, recording: impl Into<Recording>) -> String {
         format!("{}{}", self.world.origin, self.world.cloudtalk.add_recording(call_id, recording.into()))
+    }
+
+    /// An agent of CloudTalk's is there from now on, or does something else.
+    pub fn set_agent(&self, agent: CloudtalkAgent) {
+        self.world.cloudtalk.set_agent(agent);
     }
 
     /// Lets a Twilio call of this sample ring, and returns its id.

@@ -11,6 +11,7 @@ use crate::{
     callmind, cloudtalk, elevenlabs,
     faults::Faults,
     ghl,
+    hooks::Hooks,
     ledger::Ledger,
     openai,
     switches::{Switches, SwitchesPatch},
@@ -32,6 +33,7 @@ pub(crate) struct World {
     pub(crate) ghl: ghl::Store,
     pub(crate) callmind: callmind::Store,
     pub(crate) target: target::Store,
+    pub(crate) hooks: Hooks,
     switches: RwLock<Switches>,
     http: OnceLock<reqwest::Client>,
 }
@@ -49,6 +51,7 @@ impl World {
             ghl: ghl::Store::default(),
             callmind: callmind::Store::default(),
             target: target::Store::default(),
+            hooks: Hooks::default(),
             switches: RwLock::default(),
             http: OnceLock::new(),
         })

@@ -1,7 +1,14 @@
 //! CloudTalk: the REST API under `/cloudtalk/api`, public recording links under `/cloudtalk/pub`.
-//! `rows` is the call list. To add an endpoint: one route here, one handler in the file of its subject.
+//! `rows` is the call list, `book` what it remembers of people; every other file is the endpoints of one subject and brings
+//! its own `routes`.
 
+mod agents;
+mod book;
+mod campaigns;
+mod contacts;
+mod notes;
 mod rows;
+mod webhooks;
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -22,13 +29,14 @@ use axum::{
 };
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::{
     recordings::{self, Recording},
     switches::{Rate, Window},
     world::Shared,
 };
+pub use book::{CloudtalkAgent, CloudtalkCampaign, CloudtalkContact, CloudtalkNote, DialledCall};
 pub(crate) use rows::{Call, digits};
 
 const LIMIT: HeaderName = HeaderName::from_static("x-cloudtalkapi-limit");
@@ -42,6 +50,14 @@ pub struct CloudtalkState {
     pub calls: usize,
     /// The recordings, by call.
     pub recordings: Vec<RecordingState>,
+    /// By creation.
+    pub contacts: Vec<CloudtalkContact>,
+    /// By id.
+    pub agents: Vec<CloudtalkAgent>,
+    /// By creation.
+    pub campaigns: Vec<CloudtalkCampaign>,
+    /// Calls that were started through the API, in order.
+    pub dialled: Vec<DialledCall>,
 }
 
 /// One recording and what became of it.
@@ -60,6 +76,7 @@ pub struct RecordingState {
 pub(crate) struct Store {
     calls: Mutex<BTreeMap<u64, Call>>,
     recordings: Mutex<HashMap<u64, Held>>,
+    book: Mutex<book::Book>,
     window: Window,
     next_call: AtomicU64,
 }
@@ -76,6 +93,7 @@ impl Default for Store {
         Self {
             calls: Mutex::default(),
             recordings: Mutex::default(),
+            book: Mutex::default(),
             window: Window::default(),
             next_call: AtomicU64::new(1_000_000_001),
         }
@@ -113,7 +131,23 @@ impl Store {
             })
             .collect();
         recordings.sort_by_key(|recording| recording.call_id);
-        CloudtalkState { calls: self.calls().len(), recordings }
+        let book = self.book();
+        CloudtalkState {
+            calls: self.calls().len(),
+            recordings,
+            contacts: book.contacts.values().cloned().collect(),
+            agents: book.agents.values().cloned().collect(),
+            campaigns: book.campaigns.values().cloned().collect(),
+            dialled: book.dialled.clone(),
+        }
+    }
+
+    pub(crate) fn set_agent(&self, agent: CloudtalkAgent) {
+        self.book().agents.insert(agent.id, agent);
+    }
+
+    fn book(&self) -> MutexGuard<'_, book::Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn calls(&self) -> MutexGuard<'_, BTreeMap<u64, Call>> {
@@ -148,9 +182,19 @@ pub(crate) fn routes(world: &Shared) -> Router<Shared> {
         .route("/calls/index.json", get(rows::index))
         .route("/calls/recording/{file}", get(recording))
         .route("/recordings/delete/{file}", delete(expire))
+        .merge(people())
         .fallback(unrouted)
         .layer(middleware::from_fn_with_state(world.clone(), admit));
     Router::new().nest("/cloudtalk/api", api).route("/cloudtalk/pub/r/{id}/{file}", get(public))
+}
+
+/// The API of people as the hand of somebody in CloudTalk's dashboard: no credentials, no quota, no ledger.
+pub(crate) fn control() -> Router<Shared> {
+    people().merge(agents::control())
+}
+
+fn people() -> Router<Shared> {
+    Router::new().merge(contacts::routes()).merge(notes::routes()).merge(agents::routes()).merge(campaigns::routes())
 }
 
 /// CloudTalk's error envelope for a status, with the quota headers where it is about the quota.
@@ -159,7 +203,8 @@ pub(crate) fn refusal(status: StatusCode) -> Response {
         401 => "Unauthorized.",
         403 => "Forbidden.",
         404 => "Not found.",
-        406 => "Not acceptable.",
+        406 => "Invalid input data.",
+        409 => "Agent is already calling.",
         410 => "Recording expired.",
         429 => "Too many requests.",
         _ => status.canonical_reason().unwrap_or("Error"),
@@ -189,6 +234,32 @@ async fn admit(State(world): State<Shared>, request: Request, next: Next) -> Res
     let mut answer = if standing.refused { refusal(StatusCode::TOO_MANY_REQUESTS) } else { next.run(request).await };
     quota(answer.headers_mut(), rate.unwrap_or(Rate::CLOUDTALK).max, standing.remaining, standing.resets_in);
     answer
+}
+
+fn envelope(data: &Value) -> Response {
+    Json(json!({"responseData": data})).into_response()
+}
+
+/// What is wrong with which field.
+fn invalid(field: &str, message: &str) -> Response {
+    let data = json!({"status": 406, "message": "Invalid input data.", "data": {field: [message]}});
+    (StatusCode::NOT_ACCEPTABLE, Json(json!({"responseData": data}))).into_response()
+}
+
+#[expect(clippy::result_large_err, reason = "the error is the answer and goes out at once")]
+fn object(body: &[u8]) -> Result<Map<String, Value>, Response> {
+    serde_json::from_slice(body).map_err(|_| refusal(StatusCode::NOT_ACCEPTABLE))
+}
+
+/// A page of a list, as `limit` and `page` want it.
+fn paged(rows: Vec<Value>, wanted: &BTreeMap<String, String>) -> Json<Value> {
+    let number = |name: &str| wanted.get(name).and_then(|text| text.parse::<usize>().ok());
+    let (limit, page) = (number("limit").unwrap_or(50).clamp(1, 1000), number("page").unwrap_or(1).max(1));
+    let (all, pages) = (rows.len(), rows.len().div_ceil(limit));
+    let data: Vec<_> = rows.into_iter().skip((page - 1) * limit).take(limit).collect();
+    Json(json!({"responseData": {
+        "itemsCount": all, "pageCount": pages, "pageNumber": page, "limit": limit, "data": data,
+    }}))
 }
 
 fn has_basic(headers: &HeaderMap) -> bool {

@@ -4,6 +4,7 @@
 mod callmind;
 mod calls;
 mod chat;
+mod cloudtalk;
 mod elevenlabs;
 mod faults;
 mod ghl;

@@ -3,6 +3,7 @@
 mod budgets;
 mod callmind;
 mod cloudtalk;
+mod cloudtalk_api;
 mod contention;
 mod dispatching;
 mod elevenlabs;

@@ -3,8 +3,9 @@
 //!
 //! - `verify`: the shared secret, wherever the workflow puts it.
 //! - `payload`: which fields of a body of unknown shape mean what. To accept another spelling: one more alias there.
-//! - `recording`: from the announced link, else from the API by call id.
+//! - `api`: contacts, tags, notes, agents, campaigns, calls. `recording`: from the announced link, else by call id.
 
+mod api;
 mod payload;
 mod recording;
 mod verify;
@@ -14,6 +15,7 @@ use axum::http::HeaderMap;
 use serde_json::Value;
 use uuid::Uuid;
 
+pub use self::api::{Agent, Api, Availability, Campaign, Contact, ContactFields, Dialled, Note};
 pub use self::payload::change;
 use self::{recording::Opening, verify::Check};
 use super::{Provider, RecordingError};
@@ -60,6 +62,7 @@ pub struct CloudTalk {
     account: String,
     check: Check,
     opening: Opening,
+    api: Option<Api>,
 }
 
 impl CloudTalk {
@@ -74,7 +77,8 @@ impl CloudTalk {
             return Ok(None);
         }
         let account = env.var(ACCOUNT).unwrap_or("default").to_owned();
-        Ok(Some(Self { account, check: Check::from_env(env)?, opening: Opening::from_env(env, outside)? }))
+        let (check, opening) = (Check::from_env(env)?, Opening::from_env(env, outside)?);
+        Ok(Some(Self { account, check, opening, api: Api::from_env(env, outside)? }))
     }
 
     /// The same words may tell of a change, its undoing and its repetition, and CloudTalk numbers no events; to carry a
@@ -145,11 +149,15 @@ impl Provider for CloudTalk {
     }
 
     async fn open_recording(&self, call: &Call) -> Result<Download, RecordingError> {
-        self.opening.open(call).await
+        self.opening.open(self.api.as_ref(), call).await
     }
 
     async fn check(&self) -> anyhow::Result<String> {
-        self.opening.check().await
+        let Some(api) = &self.api else {
+            return Ok(format!("no API credentials ({KEY_ID}): recordings come from links in webhooks alone"));
+        };
+        api.check().await?;
+        Ok("API credentials accepted".to_owned())
     }
 }
 
