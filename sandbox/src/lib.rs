@@ -59,6 +59,8 @@ pub struct Sandbox {
 pub struct BaseUrls {
     /// CloudTalk's REST API.
     pub cloudtalk: String,
+    /// That of its analytics server.
+    pub cloudtalk_analytics: String,
     /// Twilio's REST API.
     pub twilio: String,
     /// ElevenLabs' REST API.
@@ -113,6 +115,7 @@ impl Sandbox {
         let of = |vendor: Vendor| format!("{}{}", self.world.origin, vendor.api());
         BaseUrls {
             cloudtalk: of(Vendor::Cloudtalk),
+            cloudtalk_analytics: format!("{}/cloudtalk/analytics", self.world.origin),
             twilio: of(Vendor::Twilio),
             elevenlabs: of(Vendor::Elevenlabs),
             openai: of(Vendor::Openai),

@@ -1,4 +1,5 @@
-//! CloudTalk: the REST API under `/cloudtalk/api`, public recording links under `/cloudtalk/pub`.
+//! CloudTalk: the REST API under `/cloudtalk/api`, that of the analytics server under `/cloudtalk/analytics`, public
+//! recording links under `/cloudtalk/pub`.
 //! `rows` is the call list, `book` what it remembers of people; every other file is the endpoints of one subject and brings
 //! its own `routes`.
 
@@ -185,7 +186,13 @@ pub(crate) fn routes(world: &Shared) -> Router<Shared> {
         .merge(people())
         .fallback(unrouted)
         .layer(middleware::from_fn_with_state(world.clone(), admit));
-    Router::new().nest("/cloudtalk/api", api).route("/cloudtalk/pub/r/{id}/{file}", get(public))
+    let analytics = Router::new()
+        .route("/calls/{id}", get(rows::detail))
+        .layer(middleware::from_fn_with_state(world.clone(), admit));
+    Router::new()
+        .nest("/cloudtalk/api", api)
+        .nest("/cloudtalk/analytics", analytics)
+        .route("/cloudtalk/pub/r/{id}/{file}", get(public))
 }
 
 /// The API of people as the hand of somebody in CloudTalk's dashboard: no credentials, no quota, no ledger.

@@ -1,8 +1,11 @@
-//! The call list, `GET calls/index.json`, in CloudTalk's loose types: ids are strings, phones bare integers.
+//! The call list, `GET calls/index.json`, in CloudTalk's loose types: ids are strings, phones bare integers; and the detail
+//! of one call on the analytics server, which alone knows its UUID, in strict ones.
 
 use axum::{
     Json,
-    extract::{Query, State},
+    extract::{Path, Query, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
 };
 use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
 use serde::Deserialize;
@@ -61,6 +64,22 @@ pub(super) async fn index(State(world): State<Shared>, Query(wanted): Query<Want
     }}))
 }
 
+/// `GET calls/{id}` of the analytics server.
+pub(super) async fn detail(State(world): State<Shared>, Path(id): Path<String>) -> Response {
+    let wrong = |status: StatusCode, message: Value| {
+        let body = json!({"statusCode": status.as_u16(), "message": message, "error": status.canonical_reason()});
+        (status, Json(body)).into_response()
+    };
+    let Ok(id) = id.parse::<u64>() else {
+        let message = "callId must be a number conforming to the specified constraints";
+        return wrong(StatusCode::BAD_REQUEST, json!([message]));
+    };
+    match world.cloudtalk.calls().get(&id) {
+        Some(call) => Json(call.detail()).into_response(),
+        None => wrong(StatusCode::NOT_FOUND, format!("Call with id '{id}' doesn't exist on company '1'").into()),
+    }
+}
+
 impl Wanted {
     fn takes(&self, call: &Call) -> bool {
         let phone =
@@ -95,12 +114,30 @@ impl Call {
         (self.started_at + std::time::Duration::from_secs(seconds)).to_rfc3339_opts(SecondsFormat::Millis, true)
     }
 
+    fn detail(&self) -> Value {
+        json!({
+            "cdr_id": self.id, "uuid": self.uuid, "company_id": 1, "date": self.after(0),
+            "contact": {
+                "id": self.contact_id, "name": self.contact_name, "country": "IT",
+                "number": format!("+{}", self.contact_phone),
+            },
+            "call_tags": [], "call_rating": null,
+            "internal_number": {"id": 190_001, "name": "Sales", "number": format!("+{}", self.internal_phone)},
+            "call_times": {
+                "total_time": self.waiting + self.talking, "talking_time": self.talking, "wrap_up_time": 10,
+                "ringing_time": self.waiting, "waiting_time": self.waiting, "holding_time": 0,
+            },
+            "direction": self.kind(), "type": "regular", "status": if self.answered { "answered" } else { "missed" },
+            "call_steps": [], "notes": [], "recorded": self.recorded, "out_of_office": false,
+        })
+    }
+
     fn row(&self) -> Value {
         let (first, last) = self.agent_name.split_once(' ').unwrap_or((&self.agent_name, ""));
         let answered = self.answered.then(|| self.after(self.waiting));
         json!({
             "Cdr": {
-                "id": self.id.to_string(), "uuid": self.uuid, "billsec": self.talking.to_string(), "type": self.kind(),
+                "id": self.id.to_string(), "billsec": self.talking.to_string(), "type": self.kind(),
                 "country_code": "39", "public_external": self.contact_phone, "public_internal": self.internal_phone,
                 "recorded": self.recorded, "is_voicemail": false, "fax_email": "0", "is_redirected": "0",
                 "redirected_from": "", "transferred_from": null, "is_local": true,

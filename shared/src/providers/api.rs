@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::domain::NewEvent;
+use crate::{
+    domain::NewEvent,
+    env::{Env, EnvError},
+};
 
 /// Whether a provider's API is asked from time to time for what no webhook brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +16,22 @@ pub enum Polling {
     Off,
     /// So often.
     Every(Duration),
+}
+
+impl Polling {
+    /// Reads a switch, off by default, and its interval in minutes.
+    ///
+    /// # Errors
+    /// When one of the two cannot be used. Names it.
+    pub fn from_env(env: &Env, switch: &str, interval: &str, default_minutes: f64) -> Result<Self, EnvError> {
+        let minutes = env.parsed(interval, default_minutes)?;
+        // Seconds are for tests.
+        let range = Duration::from_millis(100)..Duration::from_secs(86_400);
+        let every = Duration::try_from_secs_f64(minutes * 60.0).ok().filter(|every| range.contains(every));
+        let why = "expected minutes, up to a day".to_owned();
+        let every = every.ok_or_else(|| EnvError::Invalid { name: interval.to_owned(), why })?;
+        Ok(if env.flag(switch, false)? { Self::Every(every) } else { Self::Off })
+    }
 }
 
 /// A part of what a provider's API knows.

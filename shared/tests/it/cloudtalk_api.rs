@@ -1,12 +1,15 @@
 //! CloudTalk's API beyond recordings, against the sandbox.
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
-use sandbox::{CloudtalkAgent, Fault, FaultKind, Sandbox, Vendor};
+use sandbox::{CallMode, CloudtalkAgent, Fault, FaultKind, PlaceCall, Sandbox, Vendor};
 use serde_json::json;
 use shared::{
     domain::{Phone, StepError, Verdict},
     env::Env,
-    providers::cloudtalk::{Api, Availability, Contact, ContactFields, Dialled},
+    providers::{
+        Provider,
+        cloudtalk::{Api, Availability, CloudTalk, Contact, ContactFields, Dialled},
+    },
 };
 
 use crate::outside;
@@ -18,10 +21,13 @@ struct World {
 
 async fn world() -> World {
     let sandbox = Sandbox::start(outside::anywhere()).await.unwrap();
-    let base = sandbox.base_urls().cloudtalk;
-    let env = Env::from_pairs([("CLOUDTALK_API_KEY", "key:secret"), ("CLOUDTALK_BASE_URL", base.as_str())]);
-    let api = Api::from_env(&env, &outside::impatient()).unwrap().unwrap();
+    let api = Api::from_env(&settings(&sandbox), &outside::impatient()).unwrap().unwrap();
     World { sandbox, api }
+}
+
+fn settings(sandbox: &Sandbox) -> Env {
+    let base = sandbox.base_urls().cloudtalk;
+    Env::from_pairs([("CLOUDTALK_API_KEY", "key:secret"), ("CLOUDTALK_BASE_URL", base.as_str())])
 }
 
 fn phone(text: &str) -> Phone {
@@ -85,7 +91,7 @@ async fn an_update_leaves_alone_what_it_does_not_hold_and_tags_are_added_and_tak
 
 #[tokio::test]
 async fn notes_are_written_written_anew_and_read() {
-    let World { api, .. } = world().await;
+    let World { sandbox: _sandbox, api } = world().await;
     let id = api.create_contact(&ada()).await.unwrap();
     let note = api.add_note(&id, "Wants a call back").await.unwrap();
     api.add_note(&id, "Second").await.unwrap();
@@ -145,4 +151,31 @@ async fn what_goes_wrong_has_its_verdict_and_names_no_person() {
     sandbox.fault(fault(FaultKind::Status { status: 429, retry_after: None, body: None }, "/agents"));
     let limited = StepError::from(api.agents().await.unwrap_err());
     assert!(matches!(limited.verdict, Verdict::Snooze { after } if after.as_secs() >= 1), "{limited:?}");
+}
+
+#[tokio::test]
+async fn the_list_tells_of_a_call_once_however_often_it_is_read_and_only_when_its_webhooks_had_their_time() {
+    let World { sandbox, .. } = world().await;
+    let polled = |minutes: &'static str| {
+        let on = [("CLOUDTALK_WEBHOOK_VERIFY", "off"), ("CLOUDTALK_POLLING", "on")];
+        let env = settings(&sandbox).with(on).with([("CLOUDTALK_POLL_INTERVAL_MINUTES", minutes)]);
+        CloudTalk::from_env(&env, &outside::impatient()).unwrap().unwrap()
+    };
+    for mode in [CallMode::ApiFallback, CallMode::Missed] {
+        sandbox.place_call(PlaceCall::new("", "", "sales").mode(mode)).await.unwrap();
+    }
+    let since = chrono::DateTime::UNIX_EPOCH;
+    assert!(polled("60").poll(since, None).await.unwrap().events.is_empty(), "they have just ended");
+    let cloudtalk = polled("0.002");
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    shared::testing::eventually("both calls ended a while ago", async || {
+        first = cloudtalk.poll(since, None).await.unwrap().events;
+        first.len() == 2
+    })
+    .await;
+    second.extend(cloudtalk.poll(since, None).await.unwrap().events);
+    let keys = |events: &[shared::domain::NewEvent]| events.iter().map(|e| e.dedupe_key.clone()).collect::<Vec<_>>();
+    assert_eq!(keys(&first), keys(&second));
+    let later = chrono::DateTime::from_timestamp(4_000_000_000, 0).unwrap();
+    assert!(cloudtalk.poll(later, None).await.unwrap().events.is_empty());
 }

@@ -3,6 +3,7 @@
 
 mod analyze;
 mod carried;
+mod cloudtalk;
 mod elevenlabs;
 mod engine;
 mod fetch;

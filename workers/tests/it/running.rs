@@ -36,6 +36,7 @@ impl Running {
             ("CLOUDTALK_WEBHOOK_SECRET", SECRET),
             ("CLOUDTALK_API_KEY", "id:secret"),
             ("CLOUDTALK_BASE_URL", &vendors.cloudtalk),
+            ("CLOUDTALK_ANALYTICS_BASE_URL", &vendors.cloudtalk_analytics),
             ("TWILIO_ACCOUNT_SID", sandbox::TWILIO_ACCOUNT),
             ("TWILIO_AUTH_TOKEN", SECRET),
             ("TWILIO_BASE_URL", &vendors.twilio),

@@ -107,13 +107,16 @@ async fn is_another(tx: &mut Tx, event: &Event, facts: &CallFacts, call: CallId)
 
 /// The call nearest in time with this number that has no key of a kind that the event has too (with another value).
 async fn by_phone(tx: &mut Tx, event: &Event, phone: &Phone, facts: &CallFacts) -> sqlx::Result<Option<CallId>> {
+    // What we asked for comes long after its call: then what counts is when it says that the call ended.
+    let ended = facts.ended_at.unwrap_or(event.received_at);
+    let distance = |at: DateTime<Utc>| (at - event.received_at).abs().min((at - ended).abs());
     // Time is asked for so that only the index of numbers can answer: a plan made while the table was small may take any.
     let sql = "select id, facts, created_at from calls where provider = $1 and account = $2 and external_phone = $3
         and case when created_at between $4 and $5 then merged_into is null else false end";
-    let around = |delta: TimeDelta| event.received_at + delta;
+    let (from, to) = (event.received_at.min(ended) - WINDOW, event.received_at.max(ended) + WINDOW);
     let near: Vec<(Uuid, Json<CallFacts>, DateTime<Utc>)> = within!(tx, c => {
         let query = sqlx::query_as(sql).bind(event.provider.as_str()).bind(&event.account).bind(phone.as_str());
-        query.bind(around(-WINDOW)).bind(around(WINDOW)).fetch_all(c).await
+        query.bind(from).bind(to).fetch_all(c).await
     })?;
     let fits = |theirs: &CallFacts| {
         let same_line = match (&theirs.internal_phone, &facts.internal_phone) {
@@ -122,9 +125,8 @@ async fn by_phone(tx: &mut Tx, event: &Event, phone: &Phone, facts: &CallFacts) 
         };
         same_line && !theirs.keys.iter().any(|k| facts.keys.iter().any(|mine| mine.kind == k.kind))
     };
-    let fitting = near.into_iter().filter(|(_, Json(theirs), _)| fits(theirs));
-    let nearest = fitting.min_by_key(|(id, _, created)| ((*created - event.received_at).abs(), *id));
-    Ok(nearest.map(|(id, ..)| CallId(id)))
+    let fitting = near.into_iter().filter(|(_, Json(theirs), at)| distance(*at) <= WINDOW && fits(theirs));
+    Ok(fitting.min_by_key(|(id, _, at)| (distance(*at), *id)).map(|(id, ..)| CallId(id)))
 }
 
 async fn create(tx: &mut Tx, event: &Event, facts: &CallFacts, now: DateTime<Utc>) -> sqlx::Result<CallId> {

@@ -3,25 +3,29 @@
 //!
 //! - `verify`: the shared secret, wherever the workflow puts it.
 //! - `payload`: which fields of a body of unknown shape mean what. To accept another spelling: one more alias there.
-//! - `api`: contacts, tags, notes, agents, campaigns, calls. `recording`: from the announced link, else by call id.
+//! - `api`: contacts, tags, notes, agents, campaigns, calls. `listed`: a call in the list as the webhook it would have been.
+//! - `recording`: from the announced link, else by call id.
 
 mod api;
+mod listed;
 mod payload;
 mod recording;
 mod verify;
 
 use async_trait::async_trait;
 use axum::http::HeaderMap;
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
 pub use self::api::{Agent, Api, Availability, Campaign, Contact, ContactFields, Dialled, Note};
 pub use self::payload::change;
 use self::{recording::Opening, verify::Check};
-use super::{Provider, RecordingError};
+use super::{Page, Polling, Provider, RecordingError};
 use crate::{
-    domain::{Call, CallFacts, Event, EventKind, NewEvent, ProviderId, Step},
-    env::Env,
+    clock::Clock,
+    domain::{Call, CallFacts, Event, EventKind, NewEvent, ProviderId, Step, StepError},
+    env::{Env, EnvError},
     http::{Download, Outside},
     sources::{
         Refused, Source, Unusable, Verified, WebhookRequest, WebhookRoute,
@@ -42,6 +46,9 @@ const BASE_URL: &str = "CLOUDTALK_BASE_URL";
 const HOSTS: &str = "CLOUDTALK_RECORDING_HOSTS";
 const ACCOUNT: &str = "CLOUDTALK_ACCOUNT";
 const RATE: &str = "CLOUDTALK_RATE_PER_MINUTE";
+const ANALYTICS_URL: &str = "CLOUDTALK_ANALYTICS_BASE_URL";
+const POLLING: &str = "CLOUDTALK_POLLING";
+const POLL_INTERVAL: &str = "CLOUDTALK_POLL_INTERVAL_MINUTES";
 
 const ROUTES: &[WebhookRoute] = &[
     route("/api/cloudtalk-webhooks/call-started", "call-started"),
@@ -63,6 +70,8 @@ pub struct CloudTalk {
     check: Check,
     opening: Opening,
     api: Option<Api>,
+    polling: Polling,
+    clock: Clock,
 }
 
 impl CloudTalk {
@@ -70,15 +79,20 @@ impl CloudTalk {
     ///
     /// # Errors
     /// When some are set but `CLOUDTALK_WEBHOOK_SECRET` is not (unless `CLOUDTALK_WEBHOOK_VERIFY=off`), half a key pair is
-    /// there, or a value cannot be used. Names the variable.
+    /// there, it is to be polled without one, or a value cannot be used. Names the variable.
     pub fn from_env(env: &Env, outside: &Outside) -> anyhow::Result<Option<Self>> {
-        let ours = [SECRET, VERIFY, API_KEY, KEY_ID, KEY_SECRET, BASE_URL, HOSTS, ACCOUNT, RATE];
+        let ours =
+            [SECRET, VERIFY, API_KEY, KEY_ID, KEY_SECRET, BASE_URL, ANALYTICS_URL, HOSTS, ACCOUNT, RATE, POLLING];
         if ours.iter().all(|name| env.var(name).is_none()) {
             return Ok(None);
         }
         let account = env.var(ACCOUNT).unwrap_or("default").to_owned();
         let (check, opening) = (Check::from_env(env)?, Opening::from_env(env, outside)?);
-        Ok(Some(Self { account, check, opening, api: Api::from_env(env, outside)? }))
+        let (api, polling) = (Api::from_env(env, outside)?, Polling::from_env(env, POLLING, POLL_INTERVAL, 5.0)?);
+        if api.is_none() && matches!(polling, Polling::Every(_)) {
+            return Err(EnvError::Missing(KEY_ID.to_owned()).into());
+        }
+        Ok(Some(Self { account, check, opening, api, polling, clock: outside.clock.clone() }))
     }
 
     /// The same words may tell of a change, its undoing and its repetition, and CloudTalk numbers no events; to carry a
@@ -150,6 +164,31 @@ impl Provider for CloudTalk {
 
     async fn open_recording(&self, call: &Call) -> Result<Download, RecordingError> {
         self.opening.open(self.api.as_ref(), call).await
+    }
+
+    /// Without its id, which some workflows do not send, the recording cannot be asked for.
+    fn incomplete(&self, call: &Call) -> bool {
+        let named = call.facts.key("uuid").is_some() && call.facts.external_phone.is_some();
+        self.api.is_some() && call.ended() && call.facts.provider_call_id.is_none() && named
+    }
+
+    async fn lookup(&self, call: &Call) -> Result<Vec<NewEvent>, StepError> {
+        match &self.api {
+            Some(api) => self.resolve(api, call, self.clock.now()).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn polling(&self) -> Polling {
+        self.polling
+    }
+
+    async fn poll(&self, since: DateTime<Utc>, page: Option<&str>) -> Result<Page, StepError> {
+        let (Some(api), Polling::Every(interval)) = (&self.api, self.polling) else { return Ok(Page::default()) };
+        let page = page.and_then(|page| page.parse().ok()).unwrap_or(1);
+        let (rows, next) = api.calls(since, page).await?;
+        let events = self.events_of(&rows, self.clock.now() - interval);
+        Ok(Page { events, next: next.map(|page| page.to_string()) })
     }
 
     async fn check(&self) -> anyhow::Result<String> {

@@ -75,7 +75,10 @@ impl ElevenLabs {
         }
         let (check, api) = (Check::from_env(env)?, Api::from_env(env, outside)?);
         let max_audio_body = env.parsed(MAX_AUDIO, MAX_AUDIO_BODY)?;
-        let polling = polling(env, api.is_some())?;
+        let polling = Polling::from_env(env, POLLING, POLL_INTERVAL, 5.0)?;
+        if api.is_none() && matches!(polling, Polling::Every(_)) {
+            return Err(EnvError::Missing(API_KEY.to_owned()).into());
+        }
         Ok(Some(Self { check, api, clock: outside.clock.clone(), polling, max_audio_body }))
     }
 }
@@ -245,20 +248,6 @@ fn event(name: &str, data: &Value) -> Option<NewEvent> {
     let dedupe_key = format!("{name}:{id}");
     let (provider, account) = (ProviderId::new(NAME), ACCOUNT.to_owned());
     Some(NewEvent { provider, account, kind, dedupe_key, body: body.into_bytes() })
-}
-
-fn polling(env: &Env, possible: bool) -> Result<Polling, EnvError> {
-    let minutes = env.parsed(POLL_INTERVAL, 5.0_f64)?;
-    // Seconds are for tests.
-    let range = Duration::from_millis(100)..Duration::from_secs(86_400);
-    let interval = Duration::try_from_secs_f64(minutes * 60.0).ok().filter(|interval| range.contains(interval));
-    let why = "expected minutes, up to a day".to_owned();
-    let interval = interval.ok_or_else(|| EnvError::Invalid { name: POLL_INTERVAL.to_owned(), why })?;
-    match env.flag(POLLING, false)? {
-        true if !possible => Err(EnvError::Missing(API_KEY.to_owned())),
-        true => Ok(Polling::Every(interval)),
-        false => Ok(Polling::Off),
-    }
 }
 
 #[cfg(test)]

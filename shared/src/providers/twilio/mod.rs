@@ -11,8 +11,6 @@ mod payload;
 mod recording;
 mod verify;
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use axum::http::{HeaderMap, header::CONTENT_TYPE};
 use chrono::{DateTime, Utc};
@@ -71,7 +69,8 @@ impl Twilio {
         let api = Api::from_env(env, outside)?;
         let check = Check::from_env(env, api.token())?;
         let guard = recording::guard(env, outside, api.base())?;
-        Ok(Some(Self { check, guard, public: public_address(env)?, polling: polling(env)?, api }))
+        let polling = Polling::from_env(env, POLLING, POLL_INTERVAL, 3.0)?;
+        Ok(Some(Self { check, guard, public: public_address(env)?, polling, api }))
     }
 
     /// Reads a callback, or what the API says in the form of one.
@@ -213,17 +212,6 @@ impl Provider for Twilio {
 /// Where Twilio reaches us, without a trailing slash.
 fn public_address(env: &Env) -> Result<Option<String>, EnvError> {
     env.var("WEBHOOK_BASE_URL").is_some().then(|| env.base_url("WEBHOOK_BASE_URL", "")).transpose()
-}
-
-fn polling(env: &Env) -> Result<Polling, EnvError> {
-    let minutes = env.parsed(POLL_INTERVAL, 3.0_f64)?;
-    // Seconds are for tests.
-    let interval = Duration::try_from_secs_f64(minutes * 60.0)
-        .ok()
-        .filter(|wait| (Duration::from_millis(100)..Duration::from_secs(86_400)).contains(wait));
-    let why = "expected minutes, up to a day".to_owned();
-    let interval = interval.ok_or_else(|| EnvError::Invalid { name: POLL_INTERVAL.to_owned(), why })?;
-    Ok(if env.flag(POLLING, false)? { Polling::Every(interval) } else { Polling::Off })
 }
 
 #[cfg(test)]

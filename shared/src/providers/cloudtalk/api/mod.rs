@@ -4,6 +4,7 @@
 //! come as text or number, lists and objects for one another, and an answer of 200 may hold another status.
 
 mod agents;
+mod calls;
 mod campaigns;
 mod contacts;
 mod credentials;
@@ -21,7 +22,7 @@ pub use self::{
     contacts::{Contact, ContactFields},
     notes::Note,
 };
-use super::{BASE_URL, NAME, RATE};
+use super::{ANALYTICS_URL, BASE_URL, NAME, RATE};
 use crate::{
     budgets::Limit,
     env::Env,
@@ -29,6 +30,7 @@ use crate::{
 };
 
 const DEFAULT_BASE: &str = "https://my.cloudtalk.io/api";
+const DEFAULT_ANALYTICS: &str = "https://analytics-api.cloudtalk.io/api";
 /// Rows of a page of a list; the most there can be.
 const PAGE: usize = 1000;
 /// Pages of a list that are read at most.
@@ -41,6 +43,7 @@ const SAID_LIMIT: usize = 200;
 pub struct Api {
     vendor: Vendor,
     base: String,
+    analytics: Option<String>,
     credentials: Credentials,
 }
 
@@ -53,8 +56,12 @@ impl Api {
         let base = base(env)?;
         // 60 operations per minute and company.
         let limit = Limit::new(env.parsed(RATE, 60)?, Duration::from_secs(60));
+        // Another server than CloudTalk's own has no analytics unless it says where.
+        let analytics = (base == DEFAULT_BASE || env.var(ANALYTICS_URL).is_some())
+            .then(|| env.base_url(ANALYTICS_URL, DEFAULT_ANALYTICS))
+            .transpose()?;
         let credentials = Credentials::from_env(env)?;
-        Ok(credentials.map(|credentials| Self { vendor: outside.vendor(NAME, limit), base, credentials }))
+        Ok(credentials.map(|credentials| Self { vendor: outside.vendor(NAME, limit), base, analytics, credentials }))
     }
 
     /// Makes one harmless request.
