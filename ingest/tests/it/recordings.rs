@@ -81,6 +81,31 @@ async fn a_player_gets_the_whole_or_the_part_that_it_asks_for() {
     assert_eq!(head.bytes().await.unwrap(), "");
 }
 
+/// A note may have been written before anybody knew the call's id, so that its link names it otherwise.
+#[tokio::test]
+async fn a_recording_plays_under_every_name_of_its_call() {
+    let edge = Edge::start(Shape::Embedded).await;
+    let call = call(&edge, "1000000001", Some(AUDIO)).await;
+    let uuid = "44fe0000-0000-4000-8000-000000000001";
+    let key = "insert into call_keys (provider, value, kind, account, call_id)
+        values ('cloudtalk', $1, 'uuid', 'default', $2)";
+    match &edge.app.db {
+        Db::Postgres(pool) => drop(sqlx::query(key).bind(uuid).bind(call.id.0).execute(pool).await.unwrap()),
+        Db::Sqlite(pool) => drop(sqlx::query(key).bind(uuid).bind(call.id.0).execute(pool).await.unwrap()),
+    }
+    for name in ["1000000001", uuid, call.id.to_string().as_str()] {
+        let mut named = call.clone();
+        named.facts.provider_call_id = Some(name.to_owned());
+        let part = follow(&edge, &named, Method::GET).header("range", "bytes=-4").send().await.unwrap();
+        assert_eq!(part.url().path(), format!("/api/recordings/cloudtalk/{name}"));
+        assert_eq!(
+            (part.status().as_u16(), part.headers()["content-range"].to_str().unwrap()),
+            (206, "bytes 10-13/14")
+        );
+        assert_eq!(part.bytes().await.unwrap(), "6789");
+    }
+}
+
 #[tokio::test]
 async fn a_player_that_seeks_gets_exactly_the_bytes_it_asks_for() {
     let edge = Edge::start(Shape::Embedded).await;

@@ -41,6 +41,8 @@ fn told_once(at: &Running, id: &str) {
     let of_kind = |kind: &str| notes.iter().filter(|note| note.starts_with(kind)).count();
     assert_eq!((of_kind("[CloudTalk] "), of_kind("[CloudTalk Feedback] ")), (1, 1), "{notes:#?}");
     assert!(of_kind("[CloudTalk Recording] ") <= 1, "{notes:#?}");
+    let judged = |what: &str| notes.iter().any(|note| note.starts_with("[CloudTalk Feedback] ") && note.contains(what));
+    assert!(judged("Sentiment: ") && judged("🎯 Coaching:"), "{notes:#?}");
 }
 
 async fn a_call_that_no_webhook_tells_of_is_found_and_one_that_was_told_stays_one(at: Running) {

@@ -41,7 +41,7 @@ impl Api {
         let sent = self.vendor.send(self.credentials.sign(request).header(ACCEPT, "application/json")).await;
         let body = match sent {
             Ok(response) => response.text().await.map_err(|error| ClientError::from_transport(NAME, &error))?,
-            Err(error) if matches!(error.status, Some(401 | 402 | 403 | 404)) => return Ok(None),
+            Err(error) if matches!(error.status, Some(401..=404)) => return Ok(None),
             Err(error) => return Err(error),
         };
         let detail: Value = serde_json::from_str(&body).unwrap_or_default();
