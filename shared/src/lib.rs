@@ -7,7 +7,7 @@
 //! - [`budgets`]: rate limits and circuit state that all workers share. [`ledger`]: what was paid, and the cap on it.
 //! - [`dispatcher`], [`publisher`], [`replay`], [`reanalyze`]: how rows become messages. [`batch`]: many callers, one statement.
 //! - [`mirror`]: contacts that two systems hold in common.
-//! - [`tying`]: from an event to its call.
+//! - [`tying`]: from an event to its call. [`dial`]: calling up new contacts.
 //! - [`env`], [`clock`], [`service`], [`telemetry`]: what is passed in from outside, and the start of every process.
 //!
 //! Only what more than one crate uses, or a family of plug-ins, belongs here.
@@ -17,6 +17,7 @@ pub mod batch;
 pub mod budgets;
 pub mod clock;
 pub mod db;
+pub mod dial;
 pub mod dispatcher;
 pub mod domain;
 pub mod env;

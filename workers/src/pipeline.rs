@@ -11,8 +11,8 @@ use shared::{
 use crate::{
     step::Run,
     steps::{
-        analyze::Analyze, fetch::Fetch, intake::Intake, lookup::Lookup, mirror::Mirror, poll::Poll, record::Record,
-        sync::Sync, transcribe::Transcribe,
+        analyze::Analyze, dial::Dial, fetch::Fetch, intake::Intake, lookup::Lookup, mirror::Mirror, poll::Poll,
+        record::Record, sync::Sync, transcribe::Transcribe,
     },
 };
 
@@ -29,7 +29,8 @@ pub fn build(step: Step, app: &App) -> anyhow::Result<Arc<dyn Run>> {
         Step::Transcribe => Arc::new(Transcribe::new(app)?),
         Step::Analyze => Arc::new(Analyze::new(app)?),
         Step::Sync => Arc::new(Sync::new(app)),
-        Step::Mirror => Arc::new(Mirror),
+        Step::Mirror => Arc::new(Mirror::new(app)),
+        Step::Dial => Arc::new(Dial::new(app)?),
         Step::Poll => Arc::new(Poll::new(app)),
     })
 }

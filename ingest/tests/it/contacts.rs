@@ -22,7 +22,8 @@ async fn events_about_contacts_wait_for_the_mirror_and_those_about_nothing_for_i
         assert_eq!(status(edge.send(&format!("/api/ghl-webhooks/{route}"), body).await).await, "accepted");
     }
     for route in ["contact-updated", "new-tag", "new-note"] {
-        let body = json!({"contact_id": 1450000001, "external_number": 393501234567_u64, "tag_name": "VIP"}).to_string();
+        let body =
+            json!({"contact_id": 1450000001, "external_number": 393501234567_u64, "tag_name": "VIP"}).to_string();
         assert_eq!(status(edge.send(&format!("/api/cloudtalk-webhooks/{route}"), body).await).await, "accepted");
     }
     let other = json!({"type": "TaskCreate", "webhookId": "w", "locationId": "LOC1"}).to_string();

@@ -34,6 +34,7 @@ pub mod budgets;
 pub mod calls;
 pub mod console;
 pub mod deliveries;
+pub mod dials;
 pub mod events;
 pub mod feedback;
 pub mod jobs;

@@ -51,9 +51,9 @@ pub struct NewJob {
     pub id: JobId,
     /// Which step.
     pub step: Step,
-    /// For every step but intake, mirror and poll.
+    /// For every step but intake, mirror, dial and poll.
     pub call_id: Option<CallId>,
-    /// For intake and mirror.
+    /// For intake, mirror and dial.
     pub event_id: Option<EventId>,
     /// For sync; for poll the provider, as it is what the queue's name ends with.
     pub sink: Option<SinkId>,
@@ -75,13 +75,20 @@ impl NewJob {
 
     /// A step for a call.
     pub fn step(step: Step, call: CallId, wake: Wake) -> Self {
-        Self { id: derive(call, step.as_str()), step, call_id: Some(call), event_id: None, sink: None, wake }
+        Self { id: derive(call.0, step.as_str()), step, call_id: Some(call), event_id: None, sink: None, wake }
     }
 
     /// Bringing a call to a sink. Always wakes: there is something new to bring.
     pub fn sync(call: CallId, sink: SinkId) -> Self {
-        let id = derive(call, QueueName::of(Step::Sync, Some(&sink)).as_str());
+        let id = derive(call.0, QueueName::of(Step::Sync, Some(&sink)).as_str());
         Self { id, step: Step::Sync, call_id: Some(call), event_id: None, sink: Some(sink), wake: Wake::Yes }
+    }
+
+    /// Calling up whom an event says to be a new contact.
+    pub fn dial(event: EventId) -> Self {
+        let step = Step::Dial;
+        let id = derive(event.0, step.as_str());
+        Self { id, step, call_id: None, event_id: Some(event), sink: None, wake: Wake::No }
     }
 
     /// Asking a provider's API from time to time; there is one such job for each provider.
@@ -100,10 +107,10 @@ impl NewJob {
     }
 }
 
-/// Keeps the call id's time bits in front, so that a call's jobs lie together in the index.
-fn derive(call: CallId, what: &str) -> JobId {
-    let digest = Sha256::new().chain_update(call.0.as_bytes()).chain_update(what).finalize();
-    let mut bytes: [u8; 16] = *call.0.as_bytes();
+/// Keeps the id's time bits in front, so that the jobs of a call lie together in the index.
+fn derive(of: Uuid, what: &str) -> JobId {
+    let digest = Sha256::new().chain_update(of.as_bytes()).chain_update(what).finalize();
+    let mut bytes: [u8; 16] = *of.as_bytes();
     bytes[6..].copy_from_slice(&digest[..10]);
     let id: Uuid = Builder::from_custom_bytes(bytes).into_uuid();
     JobId(id)
@@ -116,9 +123,9 @@ pub struct Job {
     pub id: JobId,
     /// Which step.
     pub step: Step,
-    /// For every step but intake, mirror and poll.
+    /// For every step but intake, mirror, dial and poll.
     pub call_id: Option<CallId>,
-    /// For intake and mirror.
+    /// For intake, mirror and dial.
     pub event_id: Option<EventId>,
     /// For sync; for poll the provider.
     pub sink: Option<SinkId>,

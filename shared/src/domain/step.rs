@@ -25,13 +25,15 @@ pub enum Step {
     Sync,
     /// Carries a change of a contact to the other side.
     Mirror,
+    /// Calls up whoever has just become a contact.
+    Dial,
     /// Asks a provider's API from time to time what no webhook brought.
     Poll,
 }
 
 impl Step {
     /// All steps in the order of the flow.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Intake,
         Self::Lookup,
         Self::Record,
@@ -40,6 +42,7 @@ impl Step {
         Self::Analyze,
         Self::Sync,
         Self::Mirror,
+        Self::Dial,
         Self::Poll,
     ];
 
@@ -54,6 +57,7 @@ impl Step {
             Self::Analyze => "analyze",
             Self::Sync => "sync",
             Self::Mirror => "mirror",
+            Self::Dial => "dial",
             Self::Poll => "poll",
         }
     }

@@ -124,10 +124,7 @@ impl What {
             EventKind::NewContact | EventKind::ContactUpdated | EventKind::NewTag => Some(Self::Contact),
             EventKind::NewNote => Some(note()),
             EventKind::PipelineStageChanged | EventKind::OpportunityStatusChanged => Some(Self::Deal(deal())),
-            EventKind::CallStarted
-            | EventKind::CallEnded
-            | EventKind::RecordingAvailable
-            | EventKind::Other(_) => None,
+            EventKind::CallStarted | EventKind::CallEnded | EventKind::RecordingAvailable | EventKind::Other(_) => None,
         }
     }
 }

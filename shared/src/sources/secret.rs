@@ -82,7 +82,8 @@ fn in_body(body: &[u8]) -> Vec<Option<String>> {
     let top: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
     // Where GoHighLevel's workflows put what their makers add.
     let added = top.get("customData").and_then(Value::as_object);
-    let shown = |(object, name): (&Map<String, Value>, &&str)| object.get(*name).map(|value| value.as_str().map(str::to_owned));
+    let shown =
+        |(object, name): (&Map<String, Value>, &&str)| object.get(*name).map(|value| value.as_str().map(str::to_owned));
     let places = [Some(&top), added].into_iter().flatten();
     places.flat_map(|object| BODY.iter().map(move |name| (object, name))).filter_map(shown).collect()
 }

@@ -2,13 +2,30 @@
 
 use std::time::Duration;
 
+use anyhow::anyhow;
 use async_trait::async_trait;
-use shared::domain::{Job, Outcome, Step, StepError};
+use shared::{
+    db::{self, Db},
+    dial,
+    domain::{Job, Outcome, Step, StepError, VerdictExt},
+    env::Env,
+    service::App,
+};
 
 use crate::step::Run;
 
 /// The step. Nothing takes contacts elsewhere yet: such events are kept, and their jobs can be run again.
-pub struct Mirror;
+pub struct Mirror {
+    db: Db,
+    env: Env,
+}
+
+impl Mirror {
+    /// Takes what it needs.
+    pub fn new(app: &App) -> Self {
+        Self { db: app.db.clone(), env: app.env.clone() }
+    }
+}
 
 #[async_trait]
 impl Run for Mirror {
@@ -24,7 +41,11 @@ impl Run for Mirror {
         4
     }
 
-    async fn run(&self, _job: &Job) -> Result<Outcome, StepError> {
-        Ok(Outcome { skipped: Some("mirror-off".into()), ..Outcome::default() })
+    async fn run(&self, job: &Job) -> Result<Outcome, StepError> {
+        let id = job.event_id.ok_or_else(|| anyhow!("a mirror job without an event")).or_fail("broken-job")?;
+        let event = db::events::find(&self.db, id).await.or_ours()?;
+        let event = event.ok_or_else(|| anyhow!("its event is gone")).or_fail("event-gone")?;
+        let next = dial::due(&self.env, &event).or_fail("broken-setting")?.into_iter().collect();
+        Ok(Outcome { skipped: Some("mirror-off".into()), next, ..Outcome::default() })
     }
 }

@@ -4,6 +4,7 @@
 //! that the runner writes.
 
 pub mod analyze;
+pub mod dial;
 pub mod fetch;
 pub mod intake;
 pub mod lookup;

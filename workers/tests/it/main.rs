@@ -4,6 +4,7 @@
 mod analyze;
 mod carried;
 mod cloudtalk;
+mod dial;
 mod elevenlabs;
 mod engine;
 mod fetch;

@@ -28,9 +28,8 @@ fn source(settings: &[(&str, &str)]) -> GoHighLevel {
 }
 
 fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-    let pair = |(name, value): &(&'static str, &str)| {
-        (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
-    };
+    let pair =
+        |(name, value): &(&'static str, &str)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
     pairs.iter().map(pair).collect()
 }
 
@@ -126,7 +125,8 @@ fn marketplace_events_are_what_their_type_says_on_whichever_route() {
     ];
     for (name, kind) in kinds {
         let flat = json!({"type": name, "locationId": HERE, "id": "ID", "contactId": "C", "webhookId": "wh_1"});
-        let nested = json!({"type": name, "webhookId": "wh_1", "data": {"locationId": HERE, "id": "ID", "contactId": "C"}});
+        let nested =
+            json!({"type": name, "webhookId": "wh_1", "data": {"locationId": HERE, "id": "ID", "contactId": "C"}});
         for body in [flat, nested] {
             let event = receive("new-contact", &[("x-ghl-signature", MADE)], &body.to_string()).unwrap();
             assert_eq!((event.kind.as_str(), event.dedupe_key.as_str()), (kind, "wh_1"), "{body}");
@@ -165,7 +165,8 @@ fn workflow_events_are_what_their_route_says() {
 
 #[test]
 fn of_other_locations_nothing_is_kept_but_that_they_told() {
-    let body = json!({"type": "ContactCreate", "locationId": "ELSEWHERE", "id": "C", "phone": "+15550100", "webhookId": "w"});
+    let body =
+        json!({"type": "ContactCreate", "locationId": "ELSEWHERE", "id": "C", "phone": "+15550100", "webhookId": "w"});
     let event = receive("new-contact", &[("x-ghl-signature", MADE)], &body.to_string()).unwrap();
     assert_eq!((event.kind.as_str(), event.account.as_str()), ("other-location", "ELSEWHERE"));
     let kept: Value = serde_json::from_slice(&event.body).unwrap();

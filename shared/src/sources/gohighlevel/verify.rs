@@ -29,7 +29,11 @@ const PUBLISHED_LEGACY: &str = concat!(
 
 /// How webhooks are checked.
 pub(super) enum Check {
-    On { signature: Key, legacy: Key, secret: Option<SharedSecret> },
+    On {
+        signature: Key,
+        legacy: Key,
+        secret: Option<SharedSecret>,
+    },
     /// Switched off by `GHL_WEBHOOK_VERIFY=off`.
     Off,
 }
