@@ -7,7 +7,7 @@
 //! - [`budgets`]: rate limits and circuit state that all workers share. [`ledger`]: what was paid, and the cap on it.
 //! - [`dispatcher`], [`publisher`], [`replay`], [`reanalyze`]: how rows become messages. [`batch`]: many callers, one statement.
 //! - [`mirror`]: contacts that two systems hold in common.
-//! - [`tying`]: from an event to its call. [`dial`]: calling up new contacts.
+//! - [`tying`]: from an event to its call. [`dial`], [`campaigns`]: calling up contacts.
 //! - [`env`], [`clock`], [`service`], [`telemetry`]: what is passed in from outside, and the start of every process.
 //!
 //! Only what more than one crate uses, or a family of plug-ins, belongs here.
@@ -15,6 +15,7 @@
 pub mod audio;
 pub mod batch;
 pub mod budgets;
+pub mod campaigns;
 pub mod clock;
 pub mod db;
 pub mod dial;

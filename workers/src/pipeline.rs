@@ -29,7 +29,7 @@ pub fn build(step: Step, app: &App) -> anyhow::Result<Arc<dyn Run>> {
         Step::Transcribe => Arc::new(Transcribe::new(app)?),
         Step::Analyze => Arc::new(Analyze::new(app)?),
         Step::Sync => Arc::new(Sync::new(app)),
-        Step::Mirror => Arc::new(Mirror::new(app)),
+        Step::Mirror => Arc::new(Mirror::new(app)?),
         Step::Dial => Arc::new(Dial::new(app)?),
         Step::Poll => Arc::new(Poll::new(app)),
     })

@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use async_trait::async_trait;
 use shared::{
+    campaigns::Campaigns,
     db::{self, Db},
     dial,
     domain::{Job, Outcome, Step, StepError, VerdictExt},
@@ -18,12 +19,17 @@ use crate::step::Run;
 pub struct Mirror {
     db: Db,
     env: Env,
+    campaigns: Option<Campaigns>,
 }
 
 impl Mirror {
     /// Takes what it needs.
-    pub fn new(app: &App) -> Self {
-        Self { db: app.db.clone(), env: app.env.clone() }
+    ///
+    /// # Errors
+    /// When a setting cannot be used.
+    pub fn new(app: &App) -> anyhow::Result<Self> {
+        let App { db, env, outside, .. } = app.clone();
+        Ok(Self { campaigns: Campaigns::from_env(&env, &outside)?, db, env })
     }
 }
 
@@ -45,6 +51,9 @@ impl Run for Mirror {
         let id = job.event_id.ok_or_else(|| anyhow!("a mirror job without an event")).or_fail("broken-job")?;
         let event = db::events::find(&self.db, id).await.or_ours()?;
         let event = event.ok_or_else(|| anyhow!("its event is gone")).or_fail("event-gone")?;
+        if let Some(campaigns) = &self.campaigns {
+            campaigns.join(&event).await?;
+        }
         let next = dial::due(&self.env, &event).or_fail("broken-setting")?.into_iter().collect();
         Ok(Outcome { skipped: Some("mirror-off".into()), next, ..Outcome::default() })
     }

@@ -3,6 +3,7 @@
 
 mod analyze;
 mod carried;
+mod campaigns;
 mod cloudtalk;
 mod dial;
 mod elevenlabs;
