@@ -31,7 +31,14 @@ pub struct Campaigns {
     clock: Clock,
     /// Tag in lower case, and id or name of the campaign.
     rules: Vec<(String, String)>,
-    known: Arc<Mutex<Option<(DateTime<Utc>, Vec<Campaign>)>>>,
+    known: Arc<Mutex<Known>>,
+}
+
+/// The campaigns as they were when last asked for.
+#[derive(Clone, Default)]
+struct Known {
+    at: DateTime<Utc>,
+    campaigns: Option<Vec<Campaign>>,
 }
 
 impl Campaigns {
@@ -121,11 +128,13 @@ impl Campaigns {
     async fn campaigns(&self) -> Result<Vec<Campaign>, ClientError> {
         let now = self.clock.now();
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((_, campaigns)) = known.filter(|(at, _)| (now - *at).to_std().is_ok_and(|age| age < FRESH)) {
+        let fresh = (now - known.at).to_std().is_ok_and(|age| age < FRESH);
+        if let Some(campaigns) = known.campaigns.filter(|_| fresh) {
             return Ok(campaigns);
         }
         let campaigns = self.api.campaigns().await?;
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, campaigns.clone()));
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) =
+            Known { at: now, campaigns: Some(campaigns.clone()) };
         Ok(campaigns)
     }
 }

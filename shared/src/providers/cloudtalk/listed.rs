@@ -32,6 +32,7 @@ struct Row<'r> {
     line: Option<Phone>,
     began: DateTime<Utc>,
     ended: DateTime<Utc>,
+    answered: bool,
     row: &'r Value,
 }
 
@@ -94,7 +95,8 @@ impl<'r> Row<'r> {
     fn read(row: &'r Value) -> Option<Self> {
         let cdr = Fields::parse(row["Cdr"].to_string().as_bytes()).ok()?;
         let (began, ended) = (cdr.time(&["startedat"])?, cdr.time(&["endedat"])?);
-        Some(Self { id: cdr.key(&["id"])?, line: cdr.phone(&["publicinternal"]), began, ended, row })
+        let (id, line) = (cdr.key(&["id"])?, cdr.phone(&["publicinternal"]));
+        Some(Self { id, line, began, ended, answered: cdr.time(&["answeredat"]).is_some(), row })
     }
 
     fn distance(&self, at: DateTime<Utc>) -> TimeDelta {
@@ -111,9 +113,9 @@ impl<'r> Row<'r> {
     fn words(&self, uuid: Option<&str>) -> Value {
         let Self { id, row, .. } = self;
         let (cdr, contact, agent) = (&row["Cdr"], &row["Contact"], &row["Agent"]);
-        let answered = if cdr["answered_at"].is_null() { "missed" } else { "answered" };
+        let status = if self.answered { "answered" } else { "missed" };
         json!({
-            "asked_for": true, "call_id": id, "call_uuid": uuid, "direction": cdr["type"], "call_status": answered,
+            "asked_for": true, "call_id": id, "call_uuid": uuid, "direction": cdr["type"], "call_status": status,
             "external_number": cdr["public_external"], "internal_number": cdr["public_internal"],
             "talking_time": cdr["talking_time"], "recording": cdr["recorded"], "is_voicemail": cdr["is_voicemail"],
             "started_at": cdr["started_at"], "ended_at": cdr["ended_at"],
