@@ -3,7 +3,7 @@
 use sandbox::{CallMode, PlaceCall, Vendor, samples};
 use shared::{
     db::{self, console},
-    domain::{Call, Conclusion, ProviderId},
+    domain::{Conclusion, ProviderId},
     testing::eventually,
 };
 
@@ -17,34 +17,6 @@ in_both_shapes! {
     calls_that_are_named_by_uuid_alone_get_each_its_own_recording: &[],
 }
 
-async fn find(at: &Running, key: &str) -> Option<Call> {
-    db::calls::find_by_key(&at.app.db, &CLOUDTALK, key).await.unwrap()
-}
-
-/// Waits until all our work on the call is done. A poll goes on for ever.
-async fn concludes(at: &Running, key: &str) -> Call {
-    eventually("the call is concluded and nothing is due", async || {
-        let Some(call) = find(at, key).await else { return false };
-        let jobs = console::jobs(&at.app.db, call.id).await.unwrap();
-        let ended = jobs.iter().all(|job| matches!(job.state.as_str(), "done" | "skipped" | "dead"));
-        ended && call.conclusion.is_some()
-    })
-    .await;
-    find(at, key).await.unwrap()
-}
-
-/// One note on the call, one with the feedback, at most one on the recording.
-fn told_once(at: &Running, id: &str) {
-    let contacts = at.sandbox.state().ghl.contacts;
-    let notes = contacts.into_iter().flat_map(|contact| contact.notes).map(|note| note.body);
-    let notes: Vec<_> = notes.filter(|body| body.contains(id)).collect();
-    let of_kind = |kind: &str| notes.iter().filter(|note| note.starts_with(kind)).count();
-    assert_eq!((of_kind("[CloudTalk] "), of_kind("[CloudTalk Feedback] ")), (1, 1), "{notes:#?}");
-    assert!(of_kind("[CloudTalk Recording] ") <= 1, "{notes:#?}");
-    let judged = |what: &str| notes.iter().any(|note| note.starts_with("[CloudTalk Feedback] ") && note.contains(what));
-    assert!(judged("Sentiment: ") && judged("🎯 Coaching:"), "{notes:#?}");
-}
-
 async fn a_call_that_no_webhook_tells_of_is_found_and_one_that_was_told_stays_one(at: Running) {
     let place = async |base: &str, sample: &str| {
         let placed = at.sandbox.place_call(PlaceCall::new(base, SECRET, sample).mode(CallMode::ApiFallback)).await;
@@ -52,7 +24,7 @@ async fn a_call_that_no_webhook_tells_of_is_found_and_one_that_was_told_stays_on
     };
     let (silent, told) = (place("", "sales").await, place(&at.url, "support").await);
     for id in [&silent, &told] {
-        let call = concludes(&at, id).await;
+        let call = at.concludes(&CLOUDTALK, id, |_| true).await;
         assert_eq!(call.conclusion, Some(Conclusion::Analyzed));
         assert!(call.facts.contact.name.is_some() && call.facts.agent.name.is_some() && call.facts.direction.is_some());
         assert!(db::recordings::find(&at.app.db, call.id).await.unwrap().is_some());
@@ -61,17 +33,18 @@ async fn a_call_that_no_webhook_tells_of_is_found_and_one_that_was_told_stays_on
     let before = rounds();
     eventually("it goes on asking", async || rounds() > before + 1).await;
     for id in [&silent, &told] {
-        concludes(&at, id).await;
-        told_once(&at, id);
+        at.concludes(&CLOUDTALK, id, |_| true).await;
+        let notes = at.told_once("CloudTalk", id).await;
+        assert!(notes.iter().any(|note| note.contains("Sentiment: ") && note.contains("🎯 Coaching:")), "{notes:#?}");
     }
-    let events = console::events(&at.app.db, find(&at, &told).await.unwrap().id).await.unwrap();
+    let events = console::events(&at.app.db, at.find(&CLOUDTALK, &told).await.unwrap().id).await.unwrap();
     assert_eq!(events.len(), 3, "two webhooks and the list; what is listed again is nothing new");
     assert_eq!(at.sandbox.asked(Vendor::Openai, "chat").len(), 2, "each paid once");
     at.stop().await;
 }
 
 async fn calls_that_are_named_by_uuid_alone_get_each_its_own_recording(at: Running) {
-    // Two calls with one person on one line, minutes apart, so that number and time alone cannot tell them apart.
+    // Two calls with one person at the same time: number and time cannot tell them apart.
     let names = ["billing", "sales"];
     let mut placed = Vec::new();
     for name in names {
@@ -81,12 +54,12 @@ async fn calls_that_are_named_by_uuid_alone_get_each_its_own_recording(at: Runni
     }
     for (name, placed) in names.into_iter().zip(placed) {
         let id = placed.call_id.to_string();
-        let call = concludes(&at, &placed.call_uuid).await;
+        let call = at.concludes(&CLOUDTALK, &placed.call_uuid, |facts| facts.provider_call_id.is_some()).await;
         assert_eq!(call.facts.provider_call_id.as_deref(), Some(id.as_str()));
-        assert_eq!(find(&at, &id).await.map(|call| call.id), Some(call.id), "one call under both names");
+        assert_eq!(at.find(&CLOUDTALK, &id).await.map(|call| call.id), Some(call.id), "one call under both names");
         let recording = db::recordings::find(&at.app.db, call.id).await.unwrap().unwrap();
         assert_eq!(recording.size_bytes, samples::named(name).unwrap().wav.len() as i64, "{name}");
-        told_once(&at, &id);
+        at.told_once("CloudTalk", &id).await;
     }
     at.stop().await;
 }

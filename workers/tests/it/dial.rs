@@ -15,7 +15,7 @@ use workers::{step::Run, steps::dial::Dial};
 
 use crate::{
     given,
-    pipeline::{Running, SECRET},
+    running::{Running, SECRET},
 };
 
 struct Place {
