@@ -8,7 +8,7 @@ use shared::{budgets::Budgets, clock::Clock, env::Env, http::Outside, providers:
 /// Prints it.
 pub fn run(env: &Env) -> anyhow::Result<()> {
     let outside = Outside::new(Budgets::unlimited(), Clock::system())?;
-    let sources = Sources::new(&Providers::from_env(env, &outside)?);
+    let sources = Sources::from_env(env, &Providers::from_env(env, &outside)?)?;
     let document = ::console::openapi::document(env, &sources);
     println!("{}", document.to_pretty_json().context("cannot be written as JSON")?);
     Ok(())
