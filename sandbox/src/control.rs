@@ -14,6 +14,7 @@ use crate::{
     calls::{self, PlaceCall},
     cloudtalk,
     faults::Fault,
+    ghl,
     hooks::Hook,
     ledger::{LedgerEntry, LedgerFilter},
     recordings::{Recording, RecordingFile},
@@ -36,6 +37,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/control/samples", get(list_samples))
         .route("/control/webhooks", post(hook_up))
         .nest("/control/cloudtalk", cloudtalk::control())
+        .nest("/control/ghl", ghl::control())
         .layer(DefaultBodyLimit::max(64 * 1024 * 1024))
 }
 
@@ -57,7 +59,8 @@ async fn start_page(State(world): State<Shared>) -> String {
          \x20 GET    /control/state       what the vendors hold\n\
          \x20 GET    /control/samples     the sample calls\n\
          \x20 POST   /control/webhooks    where a vendor posts webhooks when what it holds changes\n\
-         \x20 *      /control/cloudtalk/… CloudTalk's API without credentials, quota and ledger; and agents/set.json\n",
+         \x20 *      /control/cloudtalk/… CloudTalk's API without credentials, quota and ledger; and agents/set.json\n\
+         \x20 *      /control/ghl/…       GoHighLevel's API likewise\n",
     );
     page
 }

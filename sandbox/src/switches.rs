@@ -53,6 +53,8 @@ pub struct Switches {
     pub cloudtalk: Option<Rate>,
     /// GoHighLevel's quota; none means unlimited.
     pub ghl: Option<Rate>,
+    /// Whether GoHighLevel's location allows two contacts of one number or address.
+    pub ghl_duplicates: bool,
     /// What a repeated `callSid` is answered with.
     pub callmind_duplicates: CallmindDuplicates,
     /// For how many requests a token of Callmind's is good; none means for ever.
@@ -68,6 +70,7 @@ impl Default for Switches {
         Self {
             cloudtalk: None,
             ghl: None,
+            ghl_duplicates: false,
             callmind_duplicates: CallmindDuplicates::SameId,
             callmind_token_requests: None,
             ranges: true,
@@ -82,6 +85,7 @@ impl Default for Switches {
 pub(crate) struct SwitchesPatch {
     cloudtalk: Option<RateSwitch>,
     ghl: Option<RateSwitch>,
+    ghl_duplicates: Option<OnOff>,
     callmind_duplicates: Option<CallmindDuplicates>,
     callmind_token_requests: Option<u32>,
     ranges: Option<OnOff>,
@@ -132,6 +136,7 @@ impl SwitchesPatch {
         if let Some(limit) = self.ghl {
             switches.ghl = limit.rate(Rate::GHL);
         }
+        switches.ghl_duplicates = self.ghl_duplicates.map_or(switches.ghl_duplicates, OnOff::on);
         switches.callmind_duplicates = self.callmind_duplicates.unwrap_or(switches.callmind_duplicates);
         switches.callmind_token_requests = self.callmind_token_requests.or(switches.callmind_token_requests);
         switches.ranges = self.ranges.map_or(switches.ranges, OnOff::on);

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::new_id;
+use super::{new_id, opportunities::Opportunity};
 
 /// What GoHighLevel holds.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -18,6 +18,8 @@ pub struct GhlState {
     pub conversations: Vec<Conversation>,
     /// Of all locations that were asked about.
     pub custom_fields: Vec<CustomField>,
+    /// With what workflows were started.
+    pub triggered: Vec<Value>,
 }
 
 /// A contact with its notes.
@@ -143,6 +145,8 @@ pub(super) struct Book {
     by_key: HashMap<Key, usize>,
     pub(super) notes: HashMap<String, Vec<Note>>,
     fields: HashMap<String, Vec<CustomField>>,
+    pub(super) opportunities: HashMap<String, Opportunity>,
+    pub(super) triggered: Vec<Value>,
     pub(super) conversations: Vec<Conversation>,
     pub(super) conversation_by_id: HashMap<String, usize>,
     pub(super) conversation_by_contact: HashMap<String, usize>,
@@ -171,6 +175,7 @@ impl Book {
             contacts: self.contacts.iter().map(with_notes).collect(),
             conversations: self.conversations.clone(),
             custom_fields: self.fields.values().flatten().cloned().collect(),
+            triggered: self.triggered.clone(),
         }
     }
 

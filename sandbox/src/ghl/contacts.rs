@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use super::{
     bad_request,
     book::{Book, Contact},
-    no_contact, object, reply, text, unprocessable,
+    no_contact, object, reply, text, unprocessable, webhooks,
 };
 use crate::world::Shared;
 
@@ -84,10 +84,13 @@ async fn create(State(world): State<Shared>, body: Bytes) -> Response {
     if let Some(refused) = wrong_fields(&mut book, &location, &fields) {
         return refused;
     }
-    if let Some((contact, by)) = existing(&book, &location, &fields) {
+    let allowed = world.switches().ghl_duplicates;
+    if let Some((contact, by)) = existing(&book, &location, &fields).filter(|_| !allowed) {
         return duplicate(contact, by);
     }
-    let contact = book.create(&location, &fields);
+    let contact = book.create(&location, &fields).clone();
+    drop(book);
+    webhooks::created(&world, &contact);
     reply(StatusCode::CREATED, json!({"contact": contact}))
 }
 
@@ -103,9 +106,17 @@ async fn upsert(State(world): State<Shared>, body: Bytes) -> Response {
     let found = existing(&book, &location, &fields).map(|(contact, _)| contact.id.clone());
     let new = found.is_none();
     let contact = match &found {
-        Some(id) => book.change(id, &fields),
-        None => Some(book.create(&location, &fields)),
+        Some(id) => book.change(id, &fields).cloned(),
+        None => Some(book.create(&location, &fields).clone()),
     };
+    drop(book);
+    if let Some(contact) = &contact {
+        if new {
+            webhooks::created(&world, contact)
+        } else {
+            webhooks::changed(&world, contact)
+        };
+    }
     reply(StatusCode::OK, json!({"new": new, "contact": contact}))
 }
 
@@ -130,8 +141,15 @@ async fn change(State(world): State<Shared>, Path(id): Path<String>, body: Bytes
     }
     match existing(&book, &location, &fields) {
         Some((other, by)) if other.id != id => duplicate(other, by),
-        // The misspelling is the vendor's.
-        _ => reply(StatusCode::OK, json!({"succeded": true, "contact": book.change(&id, &fields)})),
+        _ => {
+            let contact = book.change(&id, &fields).cloned();
+            drop(book);
+            if let Some(contact) = &contact {
+                webhooks::changed(&world, contact);
+            }
+            // The misspelling is the vendor's.
+            reply(StatusCode::OK, json!({"succeded": true, "contact": contact}))
+        }
     }
 }
 

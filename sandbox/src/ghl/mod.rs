@@ -1,4 +1,4 @@
-//! GoHighLevel under `/ghl`: contacts, tags, notes, custom fields, conversations.
+//! GoHighLevel under `/ghl`: contacts, tags, notes, custom fields, conversations, opportunities; and its webhooks.
 //! `book` is what it remembers; every other file is the endpoints of one subject and brings its own `routes`.
 
 mod book;
@@ -6,8 +6,10 @@ mod contacts;
 mod conversations;
 mod custom_fields;
 mod notes;
+mod opportunities;
 mod search;
 mod tags;
+mod webhooks;
 
 use std::{
     sync::{
@@ -23,6 +25,7 @@ use axum::{
     http::{HeaderMap, HeaderName, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
+    routing::post,
 };
 use serde_json::{Map, Value, json};
 
@@ -60,16 +63,24 @@ impl Store {
 }
 
 pub(crate) fn routes(world: &Shared) -> Router<Shared> {
-    let api = Router::new()
+    let api = subjects().fallback(unrouted).layer(middleware::from_fn_with_state(world.clone(), admit));
+    Router::new().nest("/ghl", api).route("/ghl/hooks/{location}/webhook-trigger/{id}", post(trigger))
+}
+
+/// The API without credentials and quota: what people do by hand.
+pub(crate) fn control() -> Router<Shared> {
+    subjects()
+}
+
+fn subjects() -> Router<Shared> {
+    Router::new()
         .merge(contacts::routes())
         .merge(search::routes())
         .merge(tags::routes())
         .merge(notes::routes())
         .merge(custom_fields::routes())
         .merge(conversations::routes())
-        .fallback(unrouted)
-        .layer(middleware::from_fn_with_state(world.clone(), admit));
-    Router::new().nest("/ghl", api)
+        .merge(opportunities::routes())
 }
 
 /// The vendor's error body for a status. That of 429 is undocumented; this is the shape of all the others.
@@ -123,6 +134,12 @@ fn refused(headers: &HeaderMap) -> Option<&'static str> {
         "2021-04-15" | "2021-07-28" | "2023-02-21" | "v3" => None,
         _ => Some("version header is invalid."),
     }
+}
+
+/// What starts a workflow. The address is the secret.
+async fn trigger(State(world): State<Shared>, Json(body): Json<Value>) -> Response {
+    world.ghl.book().triggered.push(body);
+    Json(json!({"status": "Success: request sent to trigger execution server"})).into_response()
 }
 
 async fn unrouted(request: Request) -> Response {

@@ -11,7 +11,7 @@ use axum::{
 use chrono::Utc;
 use serde_json::{Map, Value, json};
 
-use super::{book::Note, error, new_id, no_contact, object, reply, text, unprocessable};
+use super::{book::Note, error, new_id, no_contact, object, reply, text, unprocessable, webhooks};
 use crate::world::Shared;
 
 const OPTIONAL: [&str; 4] = ["userId", "title", "color", "pinned"];
@@ -51,9 +51,13 @@ async fn create(State(world): State<Shared>, Path(id): Path<String>, body: Bytes
         pinned: false,
     };
     write(&mut note, &fields);
-    let answer = reply(StatusCode::CREATED, json!({"note": note}));
-    book.notes.entry(id).or_default().push(note);
-    answer
+    book.notes.entry(id.clone()).or_default().push(note.clone());
+    let contact = book.contact(&id).cloned();
+    drop(book);
+    if let Some(contact) = contact {
+        webhooks::noted(&world, &contact, &note);
+    }
+    reply(StatusCode::CREATED, json!({"note": note}))
 }
 
 async fn read(State(world): State<Shared>, Path((id, note)): Path<(String, String)>) -> Response {

@@ -10,7 +10,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{book::lower_case, no_contact, object, reply, unprocessable};
+use super::{book::lower_case, no_contact, object, reply, unprocessable, webhooks};
 use crate::world::Shared;
 
 pub(super) fn routes() -> Router<Shared> {
@@ -44,7 +44,13 @@ fn change(
     }
     let mut book = world.ghl.book();
     let Some(contact) = book.contact_mut(id) else { return no_contact(id) };
+    let before = contact.tags.clone();
     how(&mut contact.tags, lower_case(&fields["tags"]));
     contact.date_updated = chrono::Utc::now();
+    let contact = contact.clone();
+    drop(book);
+    if contact.tags != before {
+        webhooks::tagged(world, &contact);
+    }
     reply(status, json!({"tags": contact.tags}))
 }

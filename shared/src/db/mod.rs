@@ -38,6 +38,8 @@ pub mod dials;
 pub mod events;
 pub mod feedback;
 pub mod jobs;
+pub mod locks;
+pub mod mirror;
 pub mod pieces;
 pub mod recordings;
 pub mod reports;

@@ -163,6 +163,12 @@ pub fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> 
     from_header.or_else(from_cloudtalk).or_else(from_gohighlevel).map(|d| d.min(LONGEST_PAUSE))
 }
 
+/// How long to leave a vendor alone whose answer says that it was the last one for now.
+pub(super) fn used_up(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+    let left = ["x-ratelimit-remaining", "x-ratelimit-daily-remaining", "x-cloudtalkapi-remaining"];
+    left.iter().any(|name| headers.get(*name).is_some_and(|left| left == "0")).then(|| retry_after(headers, now))?
+}
+
 async fn bounded_body(mut response: reqwest::Response) -> String {
     let mut body = Vec::new();
     while let Ok(Some(chunk)) = response.chunk().await {
@@ -200,6 +206,22 @@ mod tests {
             assert_eq!(retry_after(&headers, now), Some(Duration::from_secs_f64(seconds.max(0.0))), "{name}: {value}");
         }
         assert_eq!(retry_after(&HeaderMap::new(), now), None);
+    }
+
+    #[test]
+    fn an_answer_that_was_the_last_one_allowed_says_how_long_to_wait() {
+        let now = at("2026-11-20T09:00:00Z");
+        let answer = |pairs: &[(&str, &str)]| {
+            let pairs = pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+            used_up(&HeaderMap::from_iter(pairs), now)
+        };
+        let interval = ("x-ratelimit-interval-milliseconds", "10000");
+        assert_eq!(answer(&[interval, ("x-ratelimit-remaining", "1")]), None);
+        assert_eq!(answer(&[interval, ("x-ratelimit-remaining", "0")]), Some(Duration::from_secs(10)));
+        let last_today = [interval, ("x-ratelimit-remaining", "9"), ("x-ratelimit-daily-remaining", "0")];
+        assert_eq!(answer(&last_today), Some(Duration::from_secs(3600)));
+        let cloudtalk = [("x-cloudtalkapi-remaining", "0"), ("x-cloudtalkapi-resettime", "1795165260")];
+        assert_eq!(answer(&cloudtalk), Some(Duration::from_secs((1_795_165_260 - now.timestamp()).unsigned_abs())));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::{
     budgets::{Budgets, Limit},
     clock::Clock,
     ledger::Ledger,
+    locks::Locks,
     recordings::ByteStream,
 };
 
@@ -29,6 +30,8 @@ pub struct Outside {
     pub budgets: Budgets,
     /// What paid requests cost.
     pub ledger: Ledger,
+    /// What only one at a time may do.
+    pub locks: Locks,
     /// The time.
     pub clock: Clock,
 }
@@ -42,7 +45,12 @@ impl Outside {
     pub fn new(budgets: Budgets, clock: Clock) -> anyhow::Result<Self> {
         let http = http_client(Duration::from_secs(60))?;
         let patient = http_client(Duration::from_secs(20 * 60))?;
-        Ok(Self { http, patient, budgets, ledger: Ledger::none(), clock })
+        Ok(Self { http, patient, budgets, ledger: Ledger::none(), locks: Locks::unshared(), clock })
+    }
+
+    /// The same, with locks that are shared.
+    pub fn with_locks(self, locks: Locks) -> Self {
+        Self { locks, ..self }
     }
 
     /// The same, with what is paid written down here.
@@ -87,7 +95,8 @@ impl Vendor {
 
     /// Sends a request within the vendor's budget. Answers of 2xx and 3xx come back as they are.
     ///
-    /// A 429 pauses the vendor for all workers until it said it is back; failures to answer open its circuit.
+    /// A 429, or an answer that says it was the last one allowed, pauses the vendor for all workers until it said it is
+    /// back; failures to answer open its circuit.
     ///
     /// # Errors
     /// [`ClientError`], with the answer's status and (bounded) body.
@@ -95,7 +104,12 @@ impl Vendor {
         self.admit().await?;
         let sent = request.send().await;
         let answer = match sent {
-            Ok(response) if response.status().as_u16() < 400 => Ok(response),
+            Ok(response) if response.status().as_u16() < 400 => {
+                if let Some(wait) = error::used_up(response.headers(), self.outside.clock.now()) {
+                    self.outside.budgets.pause(self.name, wait).await;
+                }
+                Ok(response)
+            }
             Ok(response) => Err(ClientError::from_response(self.name, response, self.outside.clock.now()).await),
             Err(e) => Err(ClientError::from_transport(self.name, &e)),
         };

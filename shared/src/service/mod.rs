@@ -23,6 +23,7 @@ use crate::{
     http::Outside,
     ledger::Ledger,
     links::Links,
+    locks::Locks,
     providers::Providers,
     queue::SharedQueue,
     recordings::{self, SharedRecordings},
@@ -87,6 +88,7 @@ impl App {
         let (db, owner) = backends::database(&env, role, &clock).await?;
         let outside = Outside::new(Budgets::new(db.clone(), clock.clone()), clock.clone())?;
         let outside = outside.with_ledger(Ledger::from_env(&env, &db, &clock)?);
+        let outside = outside.with_locks(Locks::new(db.clone(), clock.clone()));
         let providers = Providers::from_env(&env, &outside)?;
         let sources = Sources::from_env(&env, &providers)?;
         let sinks = Sinks::from_env(&env, &outside)?;

@@ -1,4 +1,4 @@
-//! mirror: what is first due for an event about a contact.
+//! mirror: carries a change of a contact to the other side; then lets them join campaigns, and be called.
 
 use std::time::Duration;
 
@@ -10,15 +10,18 @@ use shared::{
     dial,
     domain::{Job, Outcome, Step, StepError, VerdictExt},
     env::Env,
+    mirror::{self, Carried},
     service::App,
 };
 
 use crate::step::Run;
 
-/// The step. Nothing takes contacts elsewhere yet: such events are kept, and their jobs can be run again.
+/// The step. It remembers what it wrote at once and not with its outcome: the next change of the same person may be under
+/// way before that is settled.
 pub struct Mirror {
     db: Db,
     env: Env,
+    mirror: Option<mirror::Mirror>,
     campaigns: Option<Campaigns>,
 }
 
@@ -26,10 +29,11 @@ impl Mirror {
     /// Takes what it needs.
     ///
     /// # Errors
-    /// When a setting cannot be used.
+    /// When a setting is missing or cannot be used.
     pub fn new(app: &App) -> anyhow::Result<Self> {
         let App { db, env, outside, .. } = app.clone();
-        Ok(Self { campaigns: Campaigns::from_env(&env, &outside)?, db, env })
+        let mirror = mirror::Mirror::from_env(&env, &outside, &db)?;
+        Ok(Self { mirror, campaigns: Campaigns::from_env(&env, &outside)?, db, env })
     }
 }
 
@@ -40,7 +44,7 @@ impl Run for Mirror {
     }
 
     fn deadline(&self) -> Duration {
-        Duration::from_secs(30)
+        mirror::DEADLINE
     }
 
     fn concurrency(&self) -> u16 {
@@ -51,10 +55,18 @@ impl Run for Mirror {
         let id = job.event_id.ok_or_else(|| anyhow!("a mirror job without an event")).or_fail("broken-job")?;
         let event = db::events::find(&self.db, id).await.or_ours()?;
         let event = event.ok_or_else(|| anyhow!("its event is gone")).or_fail("event-gone")?;
+        let carried = match &self.mirror {
+            Some(mirror) => mirror.carry(&event, job.claims > 1).await?,
+            None => Carried::Nothing("mirror-off"),
+        };
         if let Some(campaigns) = &self.campaigns {
             campaigns.join(&event).await?;
         }
         let next = dial::due(&self.env, &event).or_fail("broken-setting")?.into_iter().collect();
-        Ok(Outcome { skipped: Some("mirror-off".into()), next, ..Outcome::default() })
+        let skipped = match carried {
+            Carried::Written => None,
+            Carried::Nothing(why) => Some(why.into()),
+        };
+        Ok(Outcome { skipped, next, ..Outcome::default() })
     }
 }

@@ -12,6 +12,7 @@ mod fetch;
 mod given;
 mod intake;
 mod judging;
+mod mirror;
 mod pipeline;
 mod reanalyze;
 mod running;

@@ -126,7 +126,7 @@ impl Source for CloudTalk {
             "call-started" => include_str!("../fixtures/cloudtalk_started.json"),
             "call-ended" => include_str!("../fixtures/cloudtalk_ended_text.json"),
             "recording-available" => include_str!("../fixtures/cloudtalk_recording_uploaded.json"),
-            _ => return None,
+            hint => return Some(("application/json", payload::example(hint))),
         };
         Some(("application/json", serde_json::from_str(body).ok()?))
     }

@@ -2,6 +2,7 @@
 //! (facts: telephony §1.3, §5); the content says what the event is, and its path is a hint.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::{Value, json};
 use url::Url;
 
 use crate::{
@@ -105,6 +106,23 @@ pub fn change(event: &Event) -> Result<Option<Change>, Unusable> {
     let note = || What::Note { id: fields.key(NOTE_ID), text: fields.text(NOTE) };
     let what = What::of(&event.kind, note, Deal::default);
     Ok(what.map(|what| Change { side: Side::CloudTalk, who: who(&fields), what }))
+}
+
+/// What a workflow about contacts sends to the route of that hint.
+pub(super) fn example(hint: &str) -> Value {
+    let mut body = json!({
+        "contact_id": 1450000001, "contact_name": "Mario Rossi", "external_number": 393501234567_u64,
+        "contact_email": "mario@example.test",
+    });
+    match hint {
+        "new-tag" => body["tag_name"] = "VIP".into(),
+        "new-note" => {
+            body["note_id"] = 23.into();
+            body["note_content"] = "Call back on Monday".into();
+        }
+        _ => {}
+    }
+    body
 }
 
 /// Whom an event about a contact is about.

@@ -1,13 +1,21 @@
 //! One request to GoHighLevel: headers, JSON, and what its errors say. The resources have a file each.
 
+use std::time::Duration;
+
 use reqwest::{Method, RequestBuilder};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::http::{ClientError, Vendor};
+use crate::{
+    budgets::Limit,
+    env::{Env, EnvError},
+    http::{ClientError, Outside, Vendor},
+};
 
 /// Of contacts, notes, locations and custom fields (facts: crm_ai §1.1).
 const VERSION: &str = "2021-07-28";
+/// The vendor's own limit: 100 calls in 10 s per location (facts: crm_ai §1.3).
+const RATE_PER_10S: u32 = 100;
 /// Longest explanation of the vendor that is kept in an error.
 const SAID_LIMIT: usize = 200;
 
@@ -22,10 +30,36 @@ pub struct Api {
 }
 
 impl Api {
+    /// Reads `GHL_API_KEY`, `GHL_LOCATION_ID`, `GHL_BASE_URL` and `GHL_RATE_PER_10S` (100; 0 is no limit). `None` without
+    /// `GHL_API_KEY`.
+    ///
+    /// # Errors
+    /// When a setting is missing or cannot be used.
+    pub fn from_env(env: &Env, outside: &Outside) -> Result<Option<Self>, EnvError> {
+        let Some(token) = env.secret("GHL_API_KEY") else { return Ok(None) };
+        let calls = env.parsed("GHL_RATE_PER_10S", RATE_PER_10S)?;
+        let location = env.required("GHL_LOCATION_ID")?.to_owned();
+        if !location.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')) {
+            let why = "expected letters and digits".to_owned();
+            return Err(EnvError::Invalid { name: "GHL_LOCATION_ID".to_owned(), why });
+        }
+        Ok(Some(Self {
+            vendor: outside.vendor("gohighlevel", Limit::new(calls, Duration::from_secs(10))),
+            base_url: env.base_url("GHL_BASE_URL", "https://services.leadconnectorhq.com")?,
+            token,
+            location,
+        }))
+    }
+
     /// A request to a path that begins with `/`.
     pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.request_as(VERSION, method, path)
+    }
+
+    /// The same, for resources of another version.
+    pub(super) fn request_as(&self, version: &str, method: Method, path: &str) -> RequestBuilder {
         let request = self.vendor.http().request(method, format!("{}{path}", self.base_url));
-        request.bearer_auth(self.token.expose_secret()).header("Version", VERSION).header("Accept", "application/json")
+        request.bearer_auth(self.token.expose_secret()).header("Version", version).header("Accept", "application/json")
     }
 
     /// Sends a request whose answer is JSON.

@@ -1,22 +1,29 @@
 //! Brings one call's milestones to the CRM, each as far as it is not there yet, and remembers how far it came.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
     GoHighLevel,
     api::is_gone,
-    contacts::Contact,
+    contacts::{Contact, ContactFields},
     note::NoteKind,
     plan::{Before, Plan, plan},
 };
 use crate::{
-    domain::{Delivery, Milestone, Report, StepError, Write},
+    domain::{Delivery, Milestone, Phone, Report, StepError, Write},
     http::ClientError,
     sinks::content_hash,
 };
 
 /// The milestones that leave something in the CRM.
 pub const WANTED: [Milestone; 3] = [Milestone::Ended, Milestone::Recorded, Milestone::Analyzed];
+
+/// A number is held so long while its contact is made, and until the searches know it.
+const CREATING: Duration = Duration::from_secs(10);
+/// Whoever finds it held comes back so much later.
+const BUSY: Duration = Duration::from_secs(2);
 
 /// What is kept of a delivery, to find it again.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -32,6 +39,9 @@ struct Refs {
     /// Whether the note carries the link to the recording.
     #[serde(skip_serializing_if = "Option::is_none")]
     note_links: Option<bool>,
+    /// Set once the call is in the contact's conversation: the message's id, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call_logged: Option<String>,
     /// Why nothing was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     skipped: Option<String>,
@@ -70,7 +80,7 @@ impl<'a> Bringing<'a> {
     async fn milestone(&mut self, milestone: Milestone) -> Result<(), ClientError> {
         let held = self.report.held(milestone);
         let mut refs = self.refs(milestone);
-        let plan = plan(self.report, milestone, self.before());
+        let plan = plan(self.report, milestone, self.before(milestone));
         let hash = content_hash(&plan);
         if held.is_some_and(|delivery| delivery.content_hash == hash) {
             return Ok(());
@@ -91,11 +101,14 @@ impl<'a> Bringing<'a> {
         if plan.is_empty() {
             return Ok(());
         }
-        let kept = self.kept_contact();
+        let kept = self.kept_contact().or_else(|| self.known_contact());
         match self.carry_out_for(kept.clone(), plan, refs).await {
             Err(error) if kept.is_some() && is_gone(&error) => {
                 tracing::info!("the CRM's contact of this call is gone; looking for another");
                 self.contact = None;
+                if let Some(phone) = self.phone() {
+                    self.crm.known.forget(phone);
+                }
                 *refs = Refs::default();
                 self.carry_out_for(None, plan, refs).await
             }
@@ -130,6 +143,10 @@ impl<'a> Bringing<'a> {
             }
             None => contact,
         };
+        if let Some(call) = plan.call_log.as_ref().filter(|_| refs.call_logged.is_none()) {
+            let again = self.report.maybe_written;
+            refs.call_logged = Some(self.crm.call_log.write(&self.crm.api, &contact.id, call, again).await?);
+        }
         let lacking = contact.lacks(&plan.tags);
         if !lacking.is_empty() {
             self.crm.api.add_tags(&contact.id, &lacking).await?;
@@ -139,15 +156,43 @@ impl<'a> Bringing<'a> {
 
     /// The contact of the call, or why there is none to write to.
     async fn find_or_create(&self) -> Result<Result<Contact, &'static str>, ClientError> {
-        let call = &self.report.call;
-        let Some(phone) = &call.facts.external_phone else { return Ok(Err("no phone")) };
+        let Some(phone) = self.phone() else { return Ok(Err("no phone")) };
+        let (api, now) = (&self.crm.api, self.crm.api.vendor.clock().now());
+        let contact = match api.find_contact(phone).await? {
+            Some(contact) => contact,
+            None if !self.crm.create_contacts => return Ok(Err("no contact")),
+            None => self.create(phone).await?,
+        };
+        self.crm.known.put(phone, &contact.id, now);
+        Ok(Ok(contact))
+    }
+
+    /// Where a location allows duplicates, two calls of one new number would make two contacts: one at a time. The number is
+    /// held a while longer, for the searches may not know the new contact at once.
+    async fn create(&self, phone: &Phone) -> Result<Contact, ClientError> {
+        let held = self.crm.locks.hold(CREATING);
+        if !held.take(&[format!("phone:{phone}")]).await.unwrap_or(false) {
+            return Err(ClientError::paused("gohighlevel", BUSY));
+        }
         if let Some(contact) = self.crm.api.find_contact(phone).await? {
-            return Ok(Ok(contact));
+            held.release().await;
+            return Ok(contact);
         }
-        if !self.crm.create_contacts {
-            return Ok(Err("no contact"));
-        }
-        self.crm.api.create_contact(call, phone).await.map(Ok)
+        let known = &self.report.call.facts.contact;
+        let fields = ContactFields { name: known.name.clone(), phone: Some(phone.clone()), email: known.email.clone() };
+        let contact = self.crm.api.create_contact(&fields, &[]).await?;
+        held.expire();
+        Ok(contact)
+    }
+
+    fn phone(&self) -> Option<&'a Phone> {
+        self.report.call.facts.external_phone.as_ref()
+    }
+
+    /// The contact that the number had lately.
+    fn known_contact(&self) -> Option<Contact> {
+        let now = self.crm.api.vendor.clock().now();
+        self.crm.known.get(self.phone()?, now).map(Contact::by_id)
     }
 
     /// Writes a note once: one that we hold is written anew, one whose reply may have been lost is looked for.
@@ -194,10 +239,12 @@ impl<'a> Bringing<'a> {
         self.contact.clone().or_else(earlier)
     }
 
-    fn before(&self) -> Before {
+    fn before(&self, milestone: Milestone) -> Before {
         let call_note = self.refs(Milestone::Ended);
         let recording_note = self.refs(Milestone::Recorded).note_id.is_some();
-        Before { call_note_links: call_note.note_links, recording_note }
+        let elsewhere = WANTED.into_iter().any(|m| m != milestone && self.refs(m).call_logged.is_some());
+        let log_call = self.crm.call_log.is_on() && !elsewhere;
+        Before { call_note_links: call_note.note_links, recording_note, log_call }
     }
 
     /// What is kept of a milestone: by this run, else by an earlier one.

@@ -6,22 +6,64 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::api::{Api, Said};
-use crate::{
-    domain::{Call, Phone},
-    http::ClientError,
-};
+use crate::{domain::Phone, http::ClientError};
 
 /// A contact, as far as the CRM told us.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Contact {
     /// The CRM's id.
     pub id: String,
+    /// First part of the name.
+    #[serde(default, rename = "firstName")]
+    pub first_name: Option<String>,
+    /// Second part of the name.
+    #[serde(default, rename = "lastName")]
+    pub last_name: Option<String>,
+    /// Both parts, in lower case.
+    #[serde(default, rename = "contactName")]
+    pub contact_name: Option<String>,
+    /// Main number.
+    #[serde(default)]
+    pub phone: Option<String>,
+    /// Main e-mail address.
+    #[serde(default)]
+    pub email: Option<String>,
     /// Its tags, in lower case.
     #[serde(default)]
     pub tags: Option<Vec<String>>,
     /// Its custom fields by id; keys are never told.
     #[serde(default, rename = "customFields")]
     pub custom_fields: Option<Vec<FieldValue>>,
+}
+
+/// What a contact is to hold. What is absent is not sent, and stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ContactFields {
+    /// Display name; a number that stands in its place is none.
+    pub name: Option<String>,
+    /// Number.
+    pub phone: Option<Phone>,
+    /// E-mail address.
+    pub email: Option<String>,
+}
+
+impl ContactFields {
+    fn body(&self) -> Value {
+        let mut body = json!({});
+        if let Some((first, last)) = self.name.as_deref().and_then(first_and_last) {
+            body["firstName"] = first.into();
+            if !last.is_empty() {
+                body["lastName"] = last.into();
+            }
+        }
+        if let Some(phone) = &self.phone {
+            body["phone"] = phone.as_str().into();
+        }
+        if let Some(email) = &self.email {
+            body["email"] = email.as_str().into();
+        }
+        body
+    }
 }
 
 /// The value of a custom field.
@@ -50,6 +92,14 @@ impl Contact {
         Self { id: id.into(), ..Self::default() }
     }
 
+    /// The name as people read it.
+    pub fn display_name(&self) -> Option<String> {
+        let parts: Vec<&str> =
+            [&self.first_name, &self.last_name].into_iter().flatten().map(|part| part.trim()).collect();
+        let both = parts.join(" ").trim().to_owned();
+        if both.is_empty() { self.contact_name.clone() } else { Some(both) }
+    }
+
     /// The text in a custom field.
     pub fn field(&self, id: &str) -> Option<&str> {
         self.custom_fields.iter().flatten().find(|field| field.id == id)?.value.as_str()
@@ -68,34 +118,41 @@ impl Api {
     /// # Errors
     /// [`ClientError`].
     pub async fn find_contact(&self, phone: &Phone) -> Result<Option<Contact>, ClientError> {
+        self.search("number", "phone", phone.as_str()).await
+    }
+
+    /// The contact with that e-mail address, likewise.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn find_contact_by_email(&self, email: &str) -> Result<Option<Contact>, ClientError> {
+        self.search("email", "email", email).await
+    }
+
+    async fn search(&self, name: &str, field: &str, value: &str) -> Result<Option<Contact>, ClientError> {
         let duplicate = self.request(Method::GET, "/contacts/search/duplicate");
-        let query = [("locationId", self.location.as_str()), ("number", phone.as_str())];
+        let query = [("locationId", self.location.as_str()), (name, value)];
         let found: One = self.send(duplicate.query(&query)).await?;
         if found.contact.is_some() {
             return Ok(found.contact);
         }
-        let filter = json!({"field": "phone", "operator": "eq", "value": phone.as_str()});
+        let filter = json!({"field": field, "operator": "eq", "value": value});
         let body = json!({"locationId": self.location, "page": 1, "pageLimit": 20, "filters": [filter]});
         let found: Many = self.send(self.request(Method::POST, "/contacts/search").json(&body)).await?;
         Ok(found.contacts.into_iter().next())
     }
 
-    /// Creates the contact of a call; or returns the one that the CRM says stands in the way, which its searches may not
-    /// have known yet. A plain create and no upsert: that would overwrite the name of such a contact.
+    /// Creates a contact with these tags; or returns the one that the CRM says stands in the way, which its searches may
+    /// not have known yet. A plain create and no upsert: that would overwrite the name of such a contact.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn create_contact(&self, call: &Call, phone: &Phone) -> Result<Contact, ClientError> {
-        let contact = &call.facts.contact;
-        let mut body = json!({"locationId": self.location, "phone": phone.as_str(), "source": "Tapedeck"});
-        if let Some((first, last)) = contact.name.as_deref().and_then(first_and_last) {
-            body["firstName"] = first.into();
-            if !last.is_empty() {
-                body["lastName"] = last.into();
-            }
-        }
-        if let Some(email) = &contact.email {
-            body["email"] = email.as_str().into();
+    pub async fn create_contact(&self, fields: &ContactFields, tags: &[String]) -> Result<Contact, ClientError> {
+        let mut body = fields.body();
+        body["locationId"] = self.location.as_str().into();
+        body["source"] = "Tapedeck".into();
+        if !tags.is_empty() {
+            body["tags"] = tags.into();
         }
         match self.send::<One>(self.request(Method::POST, "/contacts/").json(&body)).await {
             Ok(One { contact: Some(contact) }) => Ok(contact),
@@ -117,6 +174,29 @@ impl Api {
     pub async fn contact(&self, id: &str) -> Result<Contact, ClientError> {
         let found: One = self.send(self.request(Method::GET, &format!("/contacts/{id}"))).await?;
         found.contact.ok_or_else(|| ClientError::nonsense(self.vendor.name(), "answered without the contact"))
+    }
+
+    /// Writes what `fields` holds over what the contact held. Never tags: they would overwrite all that it has.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn update_contact(&self, id: &str, fields: &ContactFields) -> Result<(), ClientError> {
+        let mut body = fields.body();
+        if body["firstName"].is_string() && body["lastName"].is_null() {
+            // Else the new first name would stand before the old last one.
+            body["lastName"] = "".into();
+        }
+        let request = self.request(Method::PUT, &format!("/contacts/{id}"));
+        self.send::<Value>(request.json(&body)).await.map(drop)
+    }
+
+    /// Takes tags away.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn remove_tags(&self, contact: &str, tags: &[String]) -> Result<(), ClientError> {
+        let request = self.request(Method::DELETE, &format!("/contacts/{contact}/tags"));
+        self.send::<Value>(request.json(&json!({"tags": tags}))).await.map(drop)
     }
 
     /// Adds tags to those that the contact has.

@@ -1,4 +1,5 @@
-//! GoHighLevel: the note of a call, its recording in two custom fields, tags, and a note with the feedback and the words.
+//! GoHighLevel: the note of a call, its recording in two custom fields, tags, and a note with the feedback and the words;
+//! and the call in the contact's conversation, where that is set up.
 //!
 //! `plan` says what a milestone leaves behind, `bring` sees to it; `note` and `feedback_note` hold the texts; `contacts`,
 //! `notes` and `fields` are the vendor's resources over `api`. To add a resource: a file with an `impl Api`. To write
@@ -6,62 +7,67 @@
 
 mod api;
 mod bring;
+mod call_log;
 mod contacts;
 mod feedback_note;
 mod fields;
+mod known;
 mod note;
 mod notes;
+mod opportunities;
 mod plan;
-
-use std::time::Duration;
 
 use anyhow::Context;
 use async_trait::async_trait;
 
-use self::{api::Api, bring::Bringing, fields::Fields};
+pub use self::{
+    api::{Api, is_gone},
+    contacts::{Contact, ContactFields},
+    notes::Note,
+    opportunities::{Opportunity, Pipeline},
+};
+use self::{bring::Bringing, call_log::CallLog, fields::Fields, known::Known};
 use super::Sink;
 use crate::{
-    budgets::Limit,
     domain::{Call, Delivery, Milestone, Report, SinkId, StepError},
     env::{Env, EnvError},
     http::Outside,
+    locks::Locks,
 };
 
 const ID: SinkId = SinkId::new("gohighlevel");
-
-/// The vendor's own limit: 100 calls in 10 s per location (facts: crm_ai §1.3).
-const RATE_PER_10S: u32 = 100;
 
 /// One location of GoHighLevel.
 pub struct GoHighLevel {
     api: Api,
     fields: Fields,
     create_contacts: bool,
+    call_log: CallLog,
+    known: Known,
+    locks: Locks,
 }
 
 impl GoHighLevel {
-    /// Reads `GHL_API_KEY`, `GHL_LOCATION_ID`, `GHL_BASE_URL`, `GHL_CREATE_CONTACTS` (on), `GHL_CREATE_FIELDS` (on) and
-    /// `GHL_RATE_PER_10S` (100; 0 is no limit). Off without `GHL_API_KEY`.
+    /// Reads `GHL_CREATE_CONTACTS` (on), `GHL_CREATE_FIELDS` (on), `GHL_CALL_LOG` (off) and what [`Api::from_env`] does. Off without
+    /// `GHL_API_KEY`.
     ///
     /// # Errors
     /// When a setting is missing or cannot be used.
     pub fn from_env(env: &Env, outside: &Outside) -> anyhow::Result<Option<Self>> {
-        let Some(token) = env.secret("GHL_API_KEY") else { return Ok(None) };
-        let calls = env.parsed("GHL_RATE_PER_10S", RATE_PER_10S)?;
-        let location = env.required("GHL_LOCATION_ID")?.to_owned();
-        if !location.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')) {
-            let why = "expected letters and digits".to_owned();
-            return Err(EnvError::Invalid { name: "GHL_LOCATION_ID".to_owned(), why }.into());
-        }
-        let api = Api {
-            vendor: outside.vendor("gohighlevel", Limit::new(calls, Duration::from_secs(10))),
-            base_url: env.base_url("GHL_BASE_URL", "https://services.leadconnectorhq.com")?,
-            token,
-            location,
-        };
+        let Some(api) = Api::from_env(env, outside)? else { return Ok(None) };
         let fields = Fields::new(api.clone(), env.flag("GHL_CREATE_FIELDS", true)?);
-        Ok(Some(Self { api, fields, create_contacts: env.flag("GHL_CREATE_CONTACTS", true)? }))
+        let (create_contacts, call_log) = (creates_contacts(env)?, CallLog::from_env(env)?);
+        let (known, locks) = (Known::default(), outside.locks.clone());
+        Ok(Some(Self { api, fields, create_contacts, call_log, known, locks }))
     }
+}
+
+/// Whether contacts that are missing are made.
+///
+/// # Errors
+/// When `GHL_CREATE_CONTACTS` is neither on nor off.
+pub fn creates_contacts(env: &Env) -> Result<bool, EnvError> {
+    env.flag("GHL_CREATE_CONTACTS", true)
 }
 
 #[async_trait]

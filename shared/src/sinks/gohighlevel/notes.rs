@@ -16,6 +16,9 @@ pub struct Note {
     /// Its text.
     #[serde(default)]
     pub body: Option<String>,
+    /// When it was written, in ISO 8601.
+    #[serde(default, rename = "dateAdded")]
+    pub date_added: Option<String>,
 }
 
 #[derive(Deserialize)]

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
+    call_log::LoggedCall,
     feedback_note::feedback_note,
     note::{NoteKind, call_note, recording_note, timestamp},
 };
@@ -20,12 +21,15 @@ pub struct Plan {
     pub recording: Option<LastRecording>,
     /// Tags that the contact has in any case.
     pub tags: Vec<&'static str>,
+    /// The call in the contact's conversation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub call_log: Option<LoggedCall>,
 }
 
 impl Plan {
     /// Nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.note.is_none() && self.recording.is_none() && self.tags.is_empty()
+        self.note.is_none() && self.recording.is_none() && self.tags.is_empty() && self.call_log.is_none()
     }
 }
 
@@ -53,6 +57,8 @@ pub struct Before {
     pub call_note_links: Option<bool>,
     /// Whether the separate note on the recording was written.
     pub recording_note: bool,
+    /// Whether this milestone may log the call: that is switched on, and no other milestone did.
+    pub log_call: bool,
 }
 
 /// What `milestone` is to leave behind.
@@ -68,15 +74,18 @@ pub fn plan(report: &Report, milestone: Milestone, before: Before) -> Plan {
 }
 
 /// A call's note that was written without the link stays without: the recording then has a note of its own, which people
-/// see as news. Tags wait for the recording while one is expected, because automations start on them and use the fields.
+/// see as news. Tags and the
+/// call in the conversation wait for the recording while one is expected: automations start on the tags and use the fields.
 fn ended(report: &Report, before: Before) -> Plan {
     let link = report.recording_link.as_deref().filter(|_| before.call_note_links != Some(false));
     let expected = report.recording_link.is_some() && report.call.conclusion.is_none();
+    let waits = expected || report.recording.is_some();
     Plan {
         note: Some((NoteKind::Call, call_note(report, link))),
         links: link.is_some(),
         recording: None,
-        tags: if expected || report.recording.is_some() { Vec::new() } else { call_tags(report) },
+        tags: if waits { Vec::new() } else { call_tags(report) },
+        call_log: if waits || !before.log_call { None } else { LoggedCall::of(report) },
     }
 }
 
@@ -97,6 +106,7 @@ fn recorded(report: &Report, before: Before) -> Plan {
         links: false,
         recording: Some(last_recording(report)),
         tags,
+        call_log: if before.log_call { LoggedCall::of(report) } else { None },
     }
 }
 

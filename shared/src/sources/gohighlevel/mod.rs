@@ -6,8 +6,8 @@
 mod payload;
 mod verify;
 
-use axum::http::StatusCode;
-use serde_json::json;
+use axum::http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub use self::payload::change;
@@ -70,6 +70,14 @@ impl Source for GoHighLevel {
 
     fn webhooks(&self) -> &'static [WebhookRoute] {
         ROUTES
+    }
+
+    fn may_pass(&self, target: &str, headers: &HeaderMap) -> bool {
+        self.check.may_pass(target, headers)
+    }
+
+    fn example(&self, route: &WebhookRoute) -> Option<(&'static str, Value)> {
+        Some(("application/json", payload::example(route.hint, &self.location)))
     }
 
     fn verify<'r>(&self, request: &'r WebhookRequest<'r>) -> Result<Verified<'r>, Refused> {

@@ -1,6 +1,8 @@
 //! What a webhook says. Two shapes (facts: crm_ai §1.8): a marketplace app's, flat and camelCase, whose `type` names the
 //! event; and a workflow's, snake_case, whose route names it and whose fields vary with what the user adds.
 
+use serde_json::{Value, json};
+
 use crate::{
     domain::{Event, EventKind},
     mirror::{Change, Deal, Side, What, Who},
@@ -86,6 +88,26 @@ pub fn change(event: &Event) -> Result<Option<Change>, Unusable> {
     let said = Said::parse(&event.body)?;
     let what = What::of(&event.kind, || said.note(), || said.deal());
     Ok(what.map(|what| Change { side: Side::GoHighLevel, who: said.who(&event.kind), what }))
+}
+
+/// What a workflow sends to the route of that hint.
+pub(super) fn example(hint: &str, location: &str) -> Value {
+    let mut body = json!({
+        "contact_id": "CONT0000000000000001", "full_name": "Mario Rossi", "email": "mario@example.test",
+        "phone": "+393501234567", "tags": "lead,vip", "location": {"id": location},
+    });
+    let more = match hint {
+        "new-note" => json!({"note": {"id": "NOTE0000000000000001", "body": "Call back on Monday"}}),
+        "pipeline-stage-changed" | "opportunity-status-changed" => json!({
+            "id": "OPP00000000000000001", "opportunity_name": "New roof", "status": "open",
+            "pipleline_stage": "Qualified", "pipeline_name": "Sales",
+        }),
+        _ => json!({}),
+    };
+    if let (Some(body), Value::Object(more)) = (body.as_object_mut(), more) {
+        body.extend(more);
+    }
+    body
 }
 
 fn known(name: &str) -> Option<EventKind> {

@@ -98,6 +98,8 @@ fn a_workflow_shows_the_secret_and_cannot_make_up_for_a_wrong_signature() {
     assert!(passes(&source, &[], r#"{"contact_id": "c", "customData": {"secret": "a secret"}}"#));
     assert!(!passes(&source, &[], r#"{"contact_id": "c", "customData": {"secret": "another"}}"#));
     assert!(!passes(&source, &[("authorization", "Bearer guess")], "{}"));
+    let guess = headers(&[("authorization", "Bearer guess")]);
+    assert!(!source.may_pass("/", &guess) && source.may_pass("/", &headers(&[bearer])));
     assert!(!passes(&source, &[bearer, ("x-ghl-signature", MADE)], "{}"));
 }
 

@@ -3,8 +3,8 @@
 use super::*;
 use crate::{domain::Conclusion, sinks::sample};
 
-const WITHOUT_LINK: Before = Before { call_note_links: Some(false), recording_note: false };
-const WITH_LINK: Before = Before { call_note_links: Some(true), recording_note: false };
+const WITHOUT_LINK: Before = Before { call_note_links: Some(false), recording_note: false, log_call: false };
+const WITH_LINK: Before = Before { call_note_links: Some(true), recording_note: false, log_call: false };
 
 #[test]
 fn the_last_recording_reads_as_in_the_recording_guide() {

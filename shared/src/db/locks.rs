@@ -1,0 +1,52 @@
+//! Names that only one at a time may hold.
+
+use chrono::{DateTime, Utc};
+use sqlx::QueryBuilder;
+use uuid::Uuid;
+
+use super::Db;
+
+/// Takes all of these names until then, or, where somebody else holds one, none of them. Who holds them already holds
+/// them longer.
+///
+/// # Errors
+/// When the database is away.
+pub async fn take(
+    db: &Db,
+    names: &[String],
+    owner: Uuid,
+    now: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+) -> sqlx::Result<bool> {
+    // In one order everywhere, so that two transactions cannot wait for each other.
+    let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.is_empty() {
+        return Ok(true);
+    }
+    let mut tx = db.begin().await?;
+    let taken = within!(&mut tx, c => {
+        let mut query = QueryBuilder::new("insert into locks (name, owner, expires_at) ");
+        query.push_values(&names, |mut row, name| {
+            row.push_bind(*name).push_bind(owner).push_bind(expires_at);
+        });
+        query.push(" on conflict (name) do update set owner = excluded.owner, expires_at = excluded.expires_at
+            where locks.owner = excluded.owner or locks.expires_at <= ").push_bind(now);
+        query.build().execute(c).await.map(|done| done.rows_affected())
+    })?;
+    if taken == names.len() as u64 {
+        tx.commit().await?;
+        return Ok(true);
+    }
+    Ok(false)
+}
+
+/// Gives back all that this owner holds.
+///
+/// # Errors
+/// When the database is away; then the names are free when their time is over.
+pub async fn release(db: &Db, owner: Uuid) -> sqlx::Result<()> {
+    let sql = "delete from locks where owner = $1";
+    on!(db, c => sqlx::query(sql).bind(owner).execute(c).await.map(drop))
+}

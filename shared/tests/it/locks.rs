@@ -1,0 +1,56 @@
+//! What only one at a time may do, in both databases.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use shared::{
+    clock::Clock,
+    locks::Locks,
+    testing::{Scratch, Shape, eventually},
+};
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+async fn held_by_one(shape: Shape) {
+    let scratch = Scratch::new(shape).await;
+    let locks = Locks::new(scratch.db().await, Clock::system());
+    let long = Duration::from_secs(60);
+    let (first, second) = (locks.hold(long), locks.hold(long));
+    assert!(first.take(&names(&["a", "b"])).await.expect("a database"));
+    assert!(!second.take(&names(&["c", "b"])).await.expect("a database"));
+    assert!(second.take(&names(&["c"])).await.expect("a database"), "of a refusal nothing is held");
+    assert!(first.take(&names(&["a", "d"])).await.expect("a database"), "what one holds one may take again");
+    first.release().await;
+    assert!(second.take(&names(&["a", "b", "d"])).await.expect("a database"));
+    drop(second);
+    let third = locks.hold(Duration::from_millis(1));
+    eventually("what was dropped is given back", async || third.take(&names(&["a"])).await.expect("a database")).await;
+    let fourth = locks.hold(long);
+    eventually("what was held too long is lost", async || fourth.take(&names(&["a"])).await.expect("a database")).await;
+    third.release().await;
+    let fifth = locks.hold(long);
+    assert!(!fifth.take(&names(&["a"])).await.expect("a database"), "who lost a name cannot give it back");
+}
+
+#[tokio::test]
+async fn a_name_is_held_by_one_embedded() {
+    held_by_one(Shape::Embedded).await;
+}
+
+#[tokio::test]
+async fn a_name_is_held_by_one_in_production() {
+    held_by_one(Shape::Production).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_who_want_overlapping_names_at_once_one_gets_them_and_none_waits_for_ever() {
+    let scratch = Scratch::new(Shape::Production).await;
+    let locks = Locks::new(scratch.db().await, Clock::system());
+    let wanted = [["a", "b"], ["b", "a"], ["c", "b"], ["b", "c"]];
+    let held: Vec<_> = (0..16).map(|n| (locks.hold(Duration::from_secs(60)), names(&wanted[n % 4]))).collect();
+    let taken = join_all(held.iter().map(|(held, names)| held.take(names))).await;
+    let taken = taken.into_iter().filter(|taken| *taken.as_ref().expect("a database")).count();
+    assert_eq!(taken, 1, "all want b");
+}
