@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 mod analyze;
-mod carried;
 mod campaigns;
+mod carried;
 mod cloudtalk;
 mod dial;
 mod elevenlabs;
