@@ -198,7 +198,11 @@ fn summary(lines: &[Line<'_>], topics: &[String], next_step: Option<&str>) -> St
     let Some(said) = lines.iter().find(substance).or_else(|| lines.first()) else {
         return "(simulated) Nothing was said.".to_owned();
     };
-    let about = if topics.is_empty() { "a call".to_owned() } else { format!("a call about {}", topics.join(" and ")) };
+    let about = match topics {
+        [] => "a call".to_owned(),
+        [one] => format!("a call about {one}"),
+        [some @ .., last] => format!("a call about {} and {last}", some.join(", ")),
+    };
     let speaker = match said.who {
         Who::Agent => "The agent",
         Who::Caller => "The caller",

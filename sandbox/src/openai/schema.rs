@@ -44,27 +44,40 @@ pub(super) fn everything(feedback: &Feedback) -> Value {
     })
 }
 
-/// Scores for a schema of criteria, each an object of quotes, reason and score: the first remark of the coaching for the first
-/// criterion, and so on; what went well has the most points, what did not the middle ones.
+/// Which remark of the coaching a criterion is about, by its id.
+const ABOUT: [(&str, &[&str]); 4] = [
+    ("empathy", &["empath"]),
+    ("open question", &["open", "greet", "question"]),
+    ("next step", &["promise", "next", "clos", "commit"]),
+    ("behind this", &["objection"]),
+];
+
+/// Scores for a schema of criteria, each an object of quotes, reason and score: what went well has the most points, what did
+/// not the middle ones, and for what nothing was said there was no occasion.
 fn scorecard(schema: &Value, feedback: &Feedback) -> Value {
     let criteria = schema["properties"].as_object().into_iter().flatten();
-    let score = |(at, (id, schema)): (usize, (&String, &Value))| {
+    let score = |(id, schema): (&String, &Value)| {
+        let about =
+            ABOUT.iter().find(|(_, marks)| marks.iter().any(|mark| id.contains(mark))).map(|(remark, _)| *remark);
+        let text = |remark: &super::feedback::Coaching| {
+            remark.strength.clone().or(remark.improvement.clone()).unwrap_or_default()
+        };
+        let remark = feedback.coaching.iter().find(|remark| about.is_some_and(|about| text(remark).contains(about)));
         let allowed = schema["properties"]["score"]["enum"].as_array();
         let points: Vec<_> = allowed.into_iter().flatten().filter(|value| value.is_u64()).collect();
-        let score = match feedback.coaching.get(at) {
+        let score = match remark {
             _ if feedback.obeys => {
                 json!({"score": points.last(), "reason": "(simulated) As I was told.", "quotes": []})
             }
             Some(remark) => {
                 let best = if remark.strength.is_some() { points.last() } else { points.get(points.len() / 2) };
-                let reason = remark.strength.as_ref().or(remark.improvement.as_ref());
-                json!({"score": best, "reason": reason, "quotes": [remark.quote]})
+                json!({"score": best, "reason": text(remark), "quotes": [remark.quote]})
             }
             None => json!({"score": null, "reason": "(simulated) No occasion for it.", "quotes": []}),
         };
         (id.clone(), score)
     };
-    Value::Object(criteria.enumerate().map(score).collect())
+    Value::Object(criteria.map(score).collect())
 }
 
 struct Filler<'a> {

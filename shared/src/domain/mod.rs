@@ -19,6 +19,7 @@ mod spending;
 mod step;
 mod transcript;
 mod verdict;
+mod voicemail;
 
 pub use call::{Agent, Call, CallFacts, CallKey, CallStatus, Conclusion, Contact, Direction};
 pub use delivery::{Delivery, Milestone};
@@ -37,3 +38,4 @@ pub use spending::{Micros, Purchase, Spending, micros};
 pub use step::{ProviderId, QueueName, SinkId, Step};
 pub use transcript::{Speaker, Transcript, Turn};
 pub use verdict::{Outcome, Reason, StepError, Verdict, VerdictExt, Write};
+pub use voicemail::reached_voicemail;

@@ -200,7 +200,7 @@ mod tests {
             error.starts_with("FEEDBACK_SCORECARD cannot be used: ") && error.contains("criteria[0] (a b): id"),
             "{error}"
         );
-        let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/scorecard.example.json");
+        let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../cli/src/commands/demo/scorecard.json");
         assert!(read("FEEDBACK_SCORECARD", example).unwrap().scorecard.is_some_and(|card| card.criteria.len() > 3));
     }
 }

@@ -8,7 +8,7 @@ use shared::{
     db::{self, Db},
     domain::{
         Call, Conclusion, Feedback, Job, Milestone, NewJob, Outcome, Reason, Recording, Redact, Step, StepError,
-        Transcript, VerdictExt, Write, measure,
+        Transcript, VerdictExt, Write, measure, reached_voicemail,
     },
     ledger::{Ledger, Purse},
     model::Model,
@@ -116,7 +116,7 @@ impl Run for Analyze {
 
 fn not_worth_judging(call: &Call, transcript: &Transcript) -> Option<Conclusion> {
     match transcript.words() {
-        _ if call.facts.voicemail => Some(Conclusion::Voicemail),
+        _ if call.facts.voicemail || reached_voicemail(transcript) => Some(Conclusion::Voicemail),
         0 => Some(Conclusion::NoSpeech),
         words if words < LEAST_WORDS && characters(transcript) < LEAST_CHARACTERS => Some(Conclusion::TooShort),
         _ => None,

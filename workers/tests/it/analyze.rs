@@ -140,6 +140,11 @@ async fn calls_with_nothing_to_judge_are_skipped_with_the_reason() {
     assert_eq!(skipped(transcribed(Vec::new())).await, ("no-speech".into(), Conclusion::NoSpeech));
     let hello = transcribed(vec![turn(Speaker::Caller, 0.0, 1.0, "Hello? Hello?")]);
     assert_eq!(skipped(hello).await, ("too-short".into(), Conclusion::TooShort));
+    let machine = turn(Speaker::Caller, 0.0, 6.0, "I cannot take your call. Please leave your message after the beep.");
+    let message =
+        turn(Speaker::Agent, 7.0, 12.0, "Hello, this is Elena, I will call you again tomorrow about the offer.");
+    let machine = transcribed(vec![machine, message]);
+    assert_eq!(skipped(machine).await, ("voicemail".into(), Conclusion::Voicemail));
     let facts = CallFacts { voicemail: true, ..CallFacts::default() };
     assert_eq!(skipped(Given { facts, ..conversation() }).await, ("voicemail".into(), Conclusion::Voicemail));
 }

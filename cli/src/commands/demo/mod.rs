@@ -5,7 +5,7 @@
 mod progress;
 mod shown;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::Context;
 use clap::Args;
@@ -22,6 +22,8 @@ use workers::pipeline::Pool;
 
 const SECRET: &str = "demo-webhook-secret";
 const TOKEN: &str = "demo-token";
+/// What the calls are scored by.
+const SCORECARD: &str = include_str!("scorecard.json");
 /// Nobody waits longer for the sample calls.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -118,6 +120,7 @@ fn settings(env: &Env, sandbox: &Sandbox, directory: &Directory, ingest: SocketA
     let vendors = sandbox.base_urls();
     let (ingest_port, console_port) = (ingest.port().to_string(), console.port().to_string());
     let link_base = format!("http://{ingest}");
+    let scorecard = directory.scorecard.display().to_string();
     // Only what the demo needs: what is set for real vendors must not be touched by it.
     let logging = ["RUST_LOG", "LOG_FORMAT"].into_iter().filter_map(|name| Some((name, env.var(name)?)));
     Env::from_pairs(logging).with([
@@ -141,6 +144,7 @@ fn settings(env: &Env, sandbox: &Sandbox, directory: &Directory, ingest: SocketA
         ("ELEVENLABS_AGENT_PHONE_NUMBER_ID", "phnum_demo"),
         ("OPENAI_BASE_URL", &vendors.openai),
         ("OPENAI_API_KEY", "demo"),
+        ("FEEDBACK_SCORECARD", &scorecard),
         ("GHL_BASE_URL", &vendors.ghl),
         ("GHL_API_KEY", "demo"),
         ("GHL_LOCATION_ID", "DEMO"),
@@ -163,12 +167,15 @@ async fn bind(wanted: u16) -> anyhow::Result<TcpListener> {
 /// A directory that is removed at the end.
 struct Directory {
     path: String,
+    scorecard: PathBuf,
     _held: tempfile::TempDir,
 }
 
 impl Directory {
     fn new() -> anyhow::Result<Self> {
         let held = tempfile::Builder::new().prefix("tapedeck-demo-").tempdir().context("no temporary directory")?;
-        Ok(Self { path: held.path().display().to_string(), _held: held })
+        let scorecard = held.path().join("scorecard.json");
+        std::fs::write(&scorecard, SCORECARD).context("no room for the scorecard")?;
+        Ok(Self { path: held.path().display().to_string(), scorecard, _held: held })
     }
 }
