@@ -112,10 +112,10 @@ async fn upsert(State(world): State<Shared>, body: Bytes) -> Response {
     drop(book);
     if let Some(contact) = &contact {
         if new {
-            webhooks::created(&world, contact)
+            webhooks::created(&world, contact);
         } else {
-            webhooks::changed(&world, contact)
-        };
+            webhooks::changed(&world, contact);
+        }
     }
     reply(StatusCode::OK, json!({"new": new, "contact": contact}))
 }
