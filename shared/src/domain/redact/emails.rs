@@ -13,7 +13,8 @@ pub(super) fn find(tokens: &[Token]) -> Vec<Span> {
     let mut found = Vec::new();
     for at in 0..tokens.len() {
         let written = tokens[at].then == "@";
-        let said = AT.contains(&tokens[at].word.as_str()) && at > 0 && tokens[at - 1].turn == tokens[at].turn;
+        let alone = |before: usize| tokens[before].turn == tokens[at].turn && tokens[before].then.trim().is_empty();
+        let said = AT.contains(&tokens[at].word.as_str()) && at > 0 && alone(at - 1) && alone(at);
         // Behind the sign; and of a word that stands for it, before that.
         let (last, domain) = match (written, said) {
             (true, _) => (at, at + 1),
@@ -35,7 +36,8 @@ fn domain_end(tokens: &[Token], from: usize, needs_dot: bool) -> Option<usize> {
     let mut end = from + 1;
     let mut dotted = false;
     while let Some(next) = link(tokens, end - 1).filter(|next| tokens[*next].turn == turn) {
-        dotted = true;
+        // "At half-past two" has no dot in it.
+        dotted |= matches!(tokens[end - 1].then.as_str(), ".") || (next > end && tokens[end].word != "dash");
         end = next + 1;
     }
     // "At about point five" is no address.
