@@ -29,6 +29,9 @@ async fn a_call_that_no_webhook_tells_of_is_found_and_one_that_was_told_stays_on
         assert!(call.facts.contact.name.is_some() && call.facts.agent.name.is_some() && call.facts.direction.is_some());
         assert!(db::recordings::find(&at.app.db, call.id).await.unwrap().is_some());
     }
+    let call = at.find(&CLOUDTALK, &told).await.unwrap().id;
+    let events = async || console::events(&at.app.db, call).await.unwrap().len();
+    eventually("two webhooks and the list are one call", async || events().await == 3).await;
     let rounds = || at.sandbox.asked(Vendor::Cloudtalk, "/calls/index.json?date_from").len();
     let before = rounds();
     eventually("it goes on asking", async || rounds() > before + 1).await;
@@ -37,8 +40,7 @@ async fn a_call_that_no_webhook_tells_of_is_found_and_one_that_was_told_stays_on
         let notes = at.told_once("CloudTalk", id).await;
         assert!(notes.iter().any(|note| note.contains("Sentiment: ") && note.contains("🎯 Coaching:")), "{notes:#?}");
     }
-    let events = console::events(&at.app.db, at.find(&CLOUDTALK, &told).await.unwrap().id).await.unwrap();
-    assert_eq!(events.len(), 3, "two webhooks and the list; what is listed again is nothing new");
+    assert_eq!(events().await, 3, "what is listed again is nothing new");
     assert_eq!(at.sandbox.asked(Vendor::Openai, "chat").len(), 2, "each paid once");
     at.stop().await;
 }
