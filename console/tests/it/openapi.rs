@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Every vendor is set up.
-const EVERYTHING: [(&str, &str); 8] = [
+const EVERYTHING: [(&str, &str); 10] = [
     ("API_TOKEN", TOKEN),
     ("CLOUDTALK_WEBHOOK_SECRET", "secret"),
     ("TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000001"),
@@ -29,6 +29,8 @@ const EVERYTHING: [(&str, &str); 8] = [
     ("ELEVENLABS_API_KEY", "key"),
     ("ELEVENLABS_BASE_URL", "http://127.0.0.1:9"),
     ("TWILIO_BASE_URL", "http://127.0.0.1:9"),
+    ("GHL_LOCATION_ID", "LOC0000000000000TEST"),
+    ("GHL_WEBHOOK_SECRET", "secret"),
 ];
 
 /// Path and method of every route; axum tells them to nobody but a debugger.
@@ -67,7 +69,7 @@ async fn every_route_is_described_and_every_description_has_its_route() {
     let (access, stop) = (Access::from_env(&desk.app.env).unwrap(), CancellationToken::new());
     let mut there = routes(&console::router(desk.app.clone(), access, stop.clone()));
     there.extend(routes(&ingest::router(&desk.app, stop)));
-    assert!(there.len() > 15, "{there:?}");
+    assert!(there.len() > 25, "{there:?}");
     assert_eq!(described(&document), there);
     let operations =
         document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values());
