@@ -16,6 +16,7 @@ pub mod openapi;
 mod question;
 mod recordings;
 pub mod view;
+mod waveform;
 
 use axum::{Router, extract::FromRef, middleware};
 use shared::service::{
@@ -71,6 +72,7 @@ fn routes() -> OpenApiRouter<Asked> {
         .routes(routes!(calls::show))
         .routes(routes!(calls::conversation))
         .routes(routes!(calls::reanalyze))
+        .routes(routes!(waveform::show))
         .routes(routes!(dead::replay_call))
         .routes(routes!(dead::list))
         .routes(routes!(dead::replay))

@@ -8,11 +8,11 @@ use anyhow::{Context, bail};
 use shared::{
     budgets::Budgets,
     clock::Clock,
-    domain::Speaker,
+    domain::{Convention, Speaker},
     env::Env,
     http::Outside,
     ledger::Purse,
-    speech::{Heard, Speech},
+    speech::{self, Heard, Speech},
 };
 
 #[tokio::main]
@@ -20,15 +20,15 @@ async fn main() -> anyhow::Result<()> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let file: PathBuf = std::env::args_os().nth(1).context("usage: transcribe FILE")?.into();
     let outside = Outside::new(Budgets::unlimited(), Clock::system())?;
-    let speech = Speech::from_env(&Env::from_process()?, &outside)?;
-    let speech = speech.context("set OPENAI_API_KEY or TRANSCRIBE_BASE_URL")?;
-    let transcript = match speech
-        .transcribe(&file, &std::env::temp_dir(), [Speaker::Caller, Speaker::Agent], &Purse::unlisted(), None)
-        .await?
-    {
-        Heard::Words(transcript) => transcript,
-        nothing => bail!("{nothing:?}"),
-    };
+    let server = Speech::from_env(&Env::from_process()?, &outside)?;
+    let server = server.context("set OPENAI_API_KEY or TRANSCRIBE_BASE_URL")?;
+    let survey = speech::survey(&file).await?;
+    let channels = survey.named(Convention::configured([Speaker::Caller, Speaker::Agent]), None);
+    let transcript =
+        match server.transcribe(&file, &std::env::temp_dir(), &survey, channels, &Purse::unlisted(), None).await? {
+            Heard::Words(transcript) => transcript,
+            nothing => bail!("{nothing:?}"),
+        };
     for turn in &transcript.turns {
         println!("{:8.2} {:8.2}  {:8} {}", turn.start, turn.end, turn.speaker.label(), turn.text);
     }

@@ -9,3 +9,4 @@ mod elevenlabs;
 mod openapi;
 mod recordings;
 mod schema;
+mod waveform;

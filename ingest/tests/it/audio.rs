@@ -17,7 +17,7 @@ use crate::edge::{Edge, problem};
 
 const PATH: &str = "/webhooks/elevenlabs-post-call";
 const SECRET: &str = "wsec_test";
-const MP3: &[u8] = include_bytes!("../../../shared/src/audio/fixtures/tone.mp3");
+const MP3: &[u8] = include_bytes!("../../../shared/src/audio/fixtures/voice.mp3");
 
 async fn start(shape: Shape, more: &[(&str, &str)]) -> Edge {
     let settings: Vec<_> = [("ELEVENLABS_WEBHOOK_SECRET", SECRET)].iter().chain(more).copied().collect();

@@ -1,19 +1,24 @@
 //! `bench`: how fast it is and what it takes, each figure next to what it is compared with, measured in the same run.
 
 mod accept;
+mod audio;
+mod dialogue;
 mod fetching;
 mod flow;
 mod load;
+mod long;
 mod peak;
 mod rows;
 mod stage;
+
+use std::path::PathBuf;
 
 use clap::Parser;
 use shared::{env::Env, telemetry};
 
 /// Measures Tapedeck on this machine, with the servers that TEST_DATABASE_URL and TEST_AMQP_URL name.
 #[derive(Parser)]
-#[command(after_help = "Parts: accept, flow, vendors, rows, fetch. All of them take about five minutes.")]
+#[command(after_help = "Parts: accept, flow, vendors, rows, fetch, audio, long. All of them take about five minutes.")]
 struct Bench {
     /// Only these parts
     parts: Vec<String>,
@@ -23,11 +28,17 @@ struct Bench {
     /// Gigabytes of each of the eight recordings that are fetched at once
     #[arg(long, default_value_t = 1.0)]
     gigabytes: f64,
+    /// Only the audio work on this file, in this process; for the part `audio`
+    #[arg(long, hide = true)]
+    audio_work: Option<PathBuf>,
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let bench = Bench::parse();
+    if let Some(recording) = &bench.audio_work {
+        return audio::work(recording);
+    }
     let env = Env::from_process()?;
     telemetry::init("bench", &env.with([("RUST_LOG", env.var("RUST_LOG").unwrap_or("error"))]))?.flush();
     let wanted = |part: &str| bench.parts.is_empty() || bench.parts.iter().any(|p| p == part);
@@ -45,6 +56,12 @@ async fn main() -> anyhow::Result<()> {
     }
     if wanted("fetch") {
         fetching::run(bench.gigabytes).await?;
+    }
+    if wanted("audio") {
+        audio::run()?;
+    }
+    if wanted("long") {
+        long::run().await?;
     }
     Ok(())
 }

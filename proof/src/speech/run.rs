@@ -9,11 +9,11 @@ use serde_json::Value;
 use shared::{
     budgets::Budgets,
     clock::Clock,
-    domain::{Speaker, Transcript},
+    domain::{Convention, Speaker, Transcript},
     env::Env,
     http::Outside,
     ledger::Purse,
-    speech::{Heard, Speech},
+    speech::{self, Heard, Speech},
 };
 
 use crate::{
@@ -109,9 +109,10 @@ fn of_side(words: &[Word], side: usize) -> Vec<Word> {
     words.iter().filter(|word| word.side == side).cloned().collect()
 }
 
-async fn transcribe(speech: &Speech, file: &Path) -> anyhow::Result<Transcript> {
-    let speakers = [Speaker::Caller, Speaker::Agent];
-    match speech.transcribe(file, &std::env::temp_dir(), speakers, &Purse::unlisted(), None).await? {
+async fn transcribe(asked: &Speech, file: &Path) -> anyhow::Result<Transcript> {
+    let survey = speech::survey(file).await?;
+    let channels = survey.named(Convention::configured([Speaker::Caller, Speaker::Agent]), None);
+    match asked.transcribe(file, &std::env::temp_dir(), &survey, channels, &Purse::unlisted(), None).await? {
         Heard::Words(transcript) => Ok(transcript),
         nothing => bail!("{}: {nothing:?}", file.display()),
     }

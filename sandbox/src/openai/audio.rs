@@ -4,6 +4,8 @@ use std::io::Cursor;
 
 use hound::{SampleFormat, WavReader};
 
+use super::opus;
+
 /// Energy of a track, summed up millisecond by millisecond, so that any stretch costs one subtraction.
 pub(super) struct Loudness {
     /// Sum of mean squares (1.0 is full scale) of the milliseconds before this one.
@@ -18,8 +20,11 @@ pub(super) struct Audio {
 }
 
 impl Audio {
-    /// Reads a WAV of any rate and width; its channels are averaged. None when it is no WAV of PCM or floats.
+    /// Reads a WAV of any rate and width, or Ogg with Opus; channels are averaged. None when it is neither.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        if bytes.starts_with(b"OggS") {
+            return Some(Self::of(&opus::read(bytes)?, opus::RATE));
+        }
         let mut reader = WavReader::new(Cursor::new(bytes)).ok()?;
         let spec = reader.spec();
         let samples: Vec<f32> = match spec.sample_format {
@@ -33,10 +38,13 @@ impl Audio {
         let channels = usize::from(spec.channels.max(1));
         let mono: Vec<f32> =
             samples.chunks_exact(channels).map(|frame| frame.iter().sum::<f32>() / f32::from(spec.channels)).collect();
-        let rate = f64::from(spec.sample_rate);
+        Some(Self::of(&mono, spec.sample_rate))
+    }
+
+    fn of(mono: &[f32], rate: u32) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "a count of samples")]
-        let duration = mono.len() as f64 / rate;
-        Some(Self { loudness: Loudness::of(&mono, spec.sample_rate), duration })
+        let duration = mono.len() as f64 / f64::from(rate);
+        Self { loudness: Loudness::of(mono, rate), duration }
     }
 }
 

@@ -5,6 +5,7 @@ mod bent;
 mod chat;
 mod feedback;
 mod formats;
+mod opus;
 mod parts;
 mod recognise;
 mod said;

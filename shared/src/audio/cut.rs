@@ -179,6 +179,7 @@ fn bounded(spans: &[Span], longest: f64) -> Vec<Span> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests may panic")]
     use super::*;
+    use crate::{audio::Waveform, domain::Layout};
 
     const NO_LIMIT: Limits = Limits { seconds: 1300.0, bytes: 24 << 20 };
 
@@ -189,7 +190,9 @@ mod tests {
     fn heard(voices: &[&[(f64, f64)]], duration_seconds: f64) -> Survey {
         let voice = |(channel, speech): (usize, &&[(f64, f64)])| Voice { channel, speech: spans(speech) };
         let voices: Vec<_> = voices.iter().enumerate().map(voice).collect();
-        Survey { duration_seconds, rate: 8000, separate: voices.len() == 2, voices }
+        let waveform = Waveform { duration_seconds, seconds_per_point: 1.0, channels: Vec::new() };
+        let layout = if voices.len() == 2 { Layout::Separate } else { Layout::Mono };
+        Survey { duration_seconds, rate: 8000, layout, voices, channels: Vec::new(), waveform }
     }
 
     #[test]

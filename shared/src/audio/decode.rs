@@ -33,7 +33,8 @@ pub fn decode(path: &Path, mut hear: impl FnMut(Block<'_>) -> std::io::Result<()
             (Some((rate, planes)), None) if planes > 0 => known = Some(Lowered::new(rate, planes)),
             (Some(spec), Some(known)) if spec == (known.rate, known.planes) => {}
             (_, Some(known)) => {
-                let frames = usize::try_from(packet.dur.get()).unwrap_or(0).min(known.rate as usize);
+                let seconds = source.seconds(packet.dur.get(), known.rate).min(1.0);
+                let frames = (seconds * f64::from(known.rate)).round() as usize;
                 raw.iter_mut().for_each(Vec::clear);
                 raw.resize_with(known.planes, Vec::new);
                 raw.iter_mut().for_each(|channel| channel.resize(frames, 0.0));

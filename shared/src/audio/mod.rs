@@ -2,26 +2,32 @@
 //! speech server.
 //!
 //! [`probe`] proves a file. [`survey`] hears it through once, [`cut`] plans the pieces, [`write_pieces`] hears it through
-//! again and writes them. Memory stays flat however long the recording is. Everything here blocks: call it from
+//! again and writes them, [`to_opus`] makes one small enough to send. Memory stays flat however long the recording is. Everything here blocks: call it from
 //! `spawn_blocking`.
 //!
 //! To add a format: its magic bytes in `sniff.rs` and its reader in `open.rs`. To hear speech better: another
-//! `Detector` in `activity.rs`.
+//! `Detector` in `activity.rs`. Who is on which channel is for [`crate::domain::Channels`] to say.
 
 mod activity;
 mod cut;
 mod decimate;
 mod decode;
 mod echo;
+mod encode;
 mod open;
+mod opus;
+mod peaks;
 mod pieces;
 mod probe;
+mod resample;
 mod sniff;
 mod survey;
 mod wav;
 
 pub use cut::{Grain, Limits, Piece, cut};
 pub use decode::{Block, decode};
+pub use encode::to_opus;
+pub use peaks::Waveform;
 pub use pieces::{Half, halve, write_pieces};
 pub use probe::{LONGEST_SECONDS, NotAudio, Probe, probe};
 pub use survey::{Survey, Voice, survey};
@@ -49,3 +55,5 @@ impl Span {
 
 #[cfg(test)]
 pub(crate) mod sounds;
+#[cfg(test)]
+mod tests;

@@ -9,17 +9,19 @@ use std::{
 use symphonia::{
     core::{
         audio::GenericAudioBufferRef,
-        codecs::audio::{AudioDecoder, AudioDecoderOptions},
+        codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions, well_known::CODEC_ID_OPUS},
         errors::Error,
         formats::{FormatReader, Track, TrackType},
         io::{MediaSource, MediaSourceStream, ReadOnlySource},
         packet::Packet,
+        units::Duration,
     },
     default::formats::{FlacReader, IsoMp4Reader, MpaReader, OggReader, WavReader},
 };
 
 use super::{
     NotAudio,
+    opus::{self, OpusDecoder},
     sniff::{Format, HEAD, sniff},
     wav,
 };
@@ -33,6 +35,8 @@ pub(super) struct Source {
     reader: Box<dyn FormatReader>,
     decoder: Box<dyn AudioDecoder>,
     track: Track,
+    /// Of Opus: ticks at the beginning that are no sound. The Ogg reader knows them and leaves them in.
+    lead: u64,
     damaged: u32,
 }
 
@@ -49,10 +53,9 @@ impl Source {
         let track = track.ok_or_else(|| NotAudio::Undecodable("no audio track".into()))?;
         let params = track.codec_params.as_ref().and_then(|p| p.audio());
         let params = params.ok_or_else(|| NotAudio::Undecodable("unknown codec".into()))?;
-        let decoder = symphonia::default::get_codecs()
-            .make_audio_decoder(params, &AudioDecoderOptions::default())
-            .map_err(broken)?;
-        Ok(Self { format, reader, decoder, track, damaged: 0 })
+        let decoder = decoder(params).map_err(broken)?;
+        let lead = track.delay.filter(|_| params.codec == CODEC_ID_OPUS).unwrap_or(0).into();
+        Ok(Self { format, reader, decoder, track, lead, damaged: 0 })
     }
 
     /// The track that is heard.
@@ -60,11 +63,25 @@ impl Source {
         &self.track
     }
 
+    /// Seconds that `ticks` of a packet's duration are; `rate` is that of its samples.
+    pub(super) fn seconds(&self, ticks: u64, rate: u32) -> f64 {
+        match self.track.time_base {
+            Some(base) => ticks as f64 * f64::from(base.numer.get()) / f64::from(base.denom.get()),
+            None if self.is_opus() => ticks as f64 / f64::from(opus::TICKS),
+            None => ticks as f64 / f64::from(rate.max(1)),
+        }
+    }
+
+    /// Whether the packets count other samples than the decoder gives.
+    pub(super) fn is_opus(&self) -> bool {
+        self.decoder.codec_params().codec == CODEC_ID_OPUS
+    }
+
     /// The next packet of the track; `None` at the end.
     pub(super) fn next_packet(&mut self) -> Result<Option<Packet>, NotAudio> {
         loop {
             match self.reader.next_packet() {
-                Ok(Some(packet)) if packet.track_id == self.track.id => return Ok(Some(packet)),
+                Ok(Some(packet)) if packet.track_id == self.track.id => return Ok(Some(self.without_lead(packet))),
                 Ok(Some(_)) => {}
                 // A chained Ogg stream starts anew: what follows is another recording.
                 Ok(None) | Err(Error::ResetRequired) => return Ok(None),
@@ -73,6 +90,15 @@ impl Source {
                 Err(e) => return Err(broken(e)),
             }
         }
+    }
+
+    fn without_lead(&mut self, mut packet: Packet) -> Packet {
+        self.lead = self.lead.saturating_sub(packet.trim_start.get());
+        let more = self.lead.min(packet.dur.get());
+        self.lead -= more;
+        packet.trim_start = Duration::new(packet.trim_start.get() + more);
+        packet.dur = Duration::new(packet.dur.get() - more);
+        packet
     }
 
     /// Decodes a packet; `None` when it is damaged, which a lost frame or two may be.
@@ -111,6 +137,13 @@ fn reader(format: Format, mut file: File, head: &[u8]) -> Result<Box<dyn FormatR
         Format::Flac => Box::new(FlacReader::try_new(stream, options).map_err(broken)?),
         Format::M4a => Box::new(IsoMp4Reader::try_new(stream, options).map_err(broken)?),
     })
+}
+
+fn decoder(params: &AudioCodecParameters) -> symphonia::core::errors::Result<Box<dyn AudioDecoder>> {
+    match OpusDecoder::of(params) {
+        Some(opus) => Ok(Box::new(opus?)),
+        None => symphonia::default::get_codecs().make_audio_decoder(params, &AudioDecoderOptions::default()),
+    }
 }
 
 /// Where the audio starts in an MP3 file: after its ID3v2 tag, which may hold pictures.

@@ -8,9 +8,9 @@ use tempfile::NamedTempFile;
 /// Samples per second of everything made here.
 pub(crate) const RATE: u32 = 8000;
 
-/// One of the files in `fixtures/`: 1 s of silence, 1 s of a pulsing tone on the left, 0.5 s of silence.
-pub(crate) fn fixture(name: &str) -> PathBuf {
-    [env!("CARGO_MANIFEST_DIR"), "src/audio/fixtures", name].iter().collect()
+/// `fixtures/voice.…`: 1 s of silence, 1 s of a voice on the left, 0.5 s of silence.
+pub(crate) fn fixture(extension: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "src/audio/fixtures", &format!("voice.{extension}")].iter().collect()
 }
 
 /// A file with these bytes.
@@ -82,13 +82,29 @@ pub(crate) fn noise(seconds: f64, peak: f32) -> Vec<f32> {
     (0..(seconds * f64::from(RATE)) as usize).map(|_| next()).collect()
 }
 
-/// Something as loud, as high and as uneven as speech: harmonics of 140 Hz in syllables of a quarter of a second.
+/// A synthetic voice that draws no breath.
 pub(crate) fn babble(seconds: f64, peak: f32) -> Vec<f32> {
+    let sample = sandbox::samples::named("billing").unwrap();
+    let spoken = &sample.channels()[1];
+    let at = |seconds: f64| (seconds * f64::from(RATE)) as usize;
+    let sentences = sample.turns.iter().filter(|turn| turn.channel == 1).flat_map(|turn| &turn.sentences);
+    let voice = sentences.flat_map(|sentence| &spoken[at(sentence.start)..at(sentence.end)]);
+    let voice: Vec<f32> = voice.map(|sample| f32::from(*sample)).collect();
+    let loudest = voice.iter().fold(1.0_f32, |loudest, sample| loudest.max(sample.abs()));
+    voice.iter().cycle().take(at(seconds)).map(|sample| sample / loudest * peak).collect()
+}
+
+/// Tones of these pitches at once.
+pub(crate) fn tone(seconds: f64, pitches: &[f64], peak: f32) -> Vec<f32> {
     let sample = |i: u32| {
-        let t = f64::from(i) / f64::from(RATE);
-        let voice: f64 = (1..12).map(|h| (t * 140.0 * f64::from(h) * std::f64::consts::TAU).sin()).sum();
-        let syllable = (t * 4.0 * std::f64::consts::PI).sin().abs();
-        (voice / 11.0 * syllable) as f32 * peak
+        let t = f64::from(i) / f64::from(RATE) * std::f64::consts::TAU;
+        let sum: f64 = pitches.iter().map(|pitch| (t * pitch).sin()).sum();
+        (sum / pitches.len() as f64) as f32 * peak
     };
     (0..(seconds * f64::from(RATE)) as u32).map(sample).collect()
+}
+
+/// One sound over another.
+pub(crate) fn mixed(a: &[f32], b: &[f32]) -> Vec<f32> {
+    a.iter().zip(b).map(|(a, b)| a + b).collect()
 }

@@ -3,6 +3,7 @@
 //! Nothing here does I/O. To add a concept: one file, named after it, re-exported below.
 
 mod call;
+mod channels;
 mod delivery;
 mod event;
 mod feedback;
@@ -22,6 +23,7 @@ mod verdict;
 mod voicemail;
 
 pub use call::{Agent, Call, CallFacts, CallKey, CallStatus, Conclusion, Contact, Direction};
+pub use channels::{Channel, Channels, Convention, Evidence, Layout};
 pub use delivery::{Delivery, Milestone};
 pub use event::{Event, EventKind, NewEvent};
 pub use feedback::{ActionItem, Coaching, Feedback, Judged, Measured, Owner, PartyMeasured, Sentiment, Usage};

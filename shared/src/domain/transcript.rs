@@ -8,7 +8,7 @@ use utoipa::{
     openapi::{ObjectBuilder, RefOr, Schema, Type},
 };
 
-use super::Redacted;
+use super::{Channels, Redacted};
 
 /// Who speaks. As text: `agent`, `caller`, `unknown`, `voice-1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -127,6 +127,9 @@ pub struct Transcript {
     /// What was taken out of the words before they were kept.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub redacted: BTreeSet<Redacted>,
+    /// What was heard on the channels of the recording; absent where a provider wrote the words down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channels: Option<Channels>,
 }
 
 impl Transcript {

@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 pub use api::{Live, Page, Polling};
 
 use crate::{
-    domain::{Call, CallFacts, Event, NewEvent, ProviderId, StepError, Transcript},
+    domain::{Call, CallFacts, Convention, Event, NewEvent, ProviderId, StepError, Transcript},
     env::Env,
     http::{Download, Outside},
     sources::{Source, Unusable},
@@ -48,6 +48,11 @@ pub trait Provider: Source {
     /// the carrier's recording, which keeps both sides apart, serves it.
     fn is_carrier(&self) -> bool {
         false
+    }
+
+    /// Who is on channel 0 and 1 of its two-channel recordings.
+    fn channels(&self, _call: &Call) -> Convention {
+        Convention::usual()
     }
 
     /// Whether its API can say more of the call than its events did; then [`Provider::lookup`] is due.

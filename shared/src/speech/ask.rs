@@ -11,10 +11,9 @@ use async_openai::{
         },
     },
 };
-use bytes::Bytes;
 use serde_json::Value;
 
-use super::{buy::Order, listener::Listener, reply::Reply, voices::Reference};
+use super::{buy::Order, listener::Listener, reply::Reply, upload::Sound, voices::Reference};
 use crate::{
     audio::Grain,
     domain::{Purchase, StepError},
@@ -82,9 +81,9 @@ pub(super) enum NoReply {
 
 impl Order<'_> {
     /// Sends one file with so many seconds of audio. Nothing is repeated here.
-    pub(super) async fn ask(&self, wav: Bytes, seconds: f64, format: Format) -> Result<Reply, NoReply> {
+    pub(super) async fn ask(&self, sound: Sound, seconds: f64, format: Format) -> Result<Reply, NoReply> {
         let (speech, listener) = (self.speech, self.listener);
-        let request = request(listener, wav, format, self.voices);
+        let request = request(listener, sound, format, self.voices);
         let request = request.map_err(|e| NoReply::Step(StepError::fail("bad-request", e)))?;
         let audio = speech.client.audio();
         let transcription = audio.transcription().path(speech.settings.path.as_str());
@@ -123,12 +122,12 @@ impl Order<'_> {
 
 fn request(
     listener: &Listener,
-    wav: Bytes,
+    sound: Sound,
     format: Format,
     voices: &[Reference],
 ) -> Result<CreateTranscriptionRequest, OpenAIError> {
     let mut request = CreateTranscriptionRequestArgs::default();
-    let source = InputSource::Bytes { filename: "piece.wav".into(), bytes: wav };
+    let source = InputSource::Bytes { filename: sound.filename.into(), bytes: sound.bytes };
     request.file(AudioInput { source }).model(&listener.model);
     match listener.languages.as_slice() {
         [language] => drop(request.language(language)),

@@ -167,7 +167,7 @@ impl Order<'_> {
                 bought.push(Bought { piece, reply });
                 continue;
             }
-            match self.ask(wav.clone(), piece.seconds(), format).await {
+            match self.send(wav.clone(), piece.seconds(), format).await {
                 Ok(reply) => {
                     self.count(&piece);
                     self.shelf.keep(&key, &reply).await;

@@ -15,6 +15,7 @@ mod order;
 mod reply;
 mod settings;
 mod turns;
+mod upload;
 mod voices;
 
 use std::path::Path;
@@ -31,10 +32,11 @@ use self::{
     known::Known,
     listener::Listener,
     settings::Settings,
+    upload::Upload,
 };
 use crate::{
-    audio::{self, NotAudio},
-    domain::{Speaker, StepError, Transcript},
+    audio::{self, NotAudio, Survey},
+    domain::{Channels, Layout, StepError, Transcript},
     env::{Env, EnvError},
     http::{Outside, Vendor, openai},
     ledger::Purse,
@@ -62,6 +64,7 @@ pub struct Speech {
     listener: Listener,
     /// For recordings with one voice for both sides, where that is another model.
     mono: Option<Listener>,
+    upload: Upload,
 }
 
 impl Speech {
@@ -86,7 +89,7 @@ impl Speech {
         }
         let vendor = outside.vendor("speech", None);
         let client = openai::client(vendor.clone(), &settings.base_url, settings.api_key.as_ref());
-        Ok(Some(Self { settings, vendor, client, listener, mono }))
+        Ok(Some(Self { settings, vendor, client, listener, mono, upload: Upload::from_env(env)? }))
     }
 
     /// The model's name; also that for mono recordings, where it is another.
@@ -95,9 +98,8 @@ impl Speech {
         format!("{}{}", self.listener.model, mono.unwrap_or_default())
     }
 
-    /// Transcribes a file. `speakers` says who is on channel 0 and 1 of a recording that keeps its sides apart; with one
-    /// voice for both it cannot be told. `spool` is a directory for the pieces, which go away with the try. What is bought
-    /// goes to `kept` as it comes, and what lies there already is not bought again; `None` keeps nothing.
+    /// Transcribes a file that was heard through. `spool` is a directory for the pieces, which go away with the try. What is
+    /// bought goes to `kept` as it comes, and what lies there already is not bought again; `None` keeps nothing.
     ///
     /// # Errors
     /// Snooze when the server limits us or has no credit left; retry when it is broken; fail when it refuses, or the file
@@ -106,26 +108,25 @@ impl Speech {
         &self,
         recording: &Path,
         spool: &Path,
-        speakers: [Speaker; 2],
+        survey: &Survey,
+        channels: Channels,
         purse: &Purse,
         kept: Option<&Kept>,
     ) -> Result<Heard, StepError> {
-        let path = recording.to_owned();
-        let survey = blocking(move || audio::survey(&path)).await?;
         match survey.speech_seconds() {
             0.0 => return Ok(Heard::NoSpeech),
             seconds if seconds < TOO_SHORT => return Ok(Heard::TooShort),
             _ => {}
         }
         let shelf = Shelf::open(kept).await?;
-        let listener = self.mono.as_ref().filter(|_| !survey.separate).unwrap_or(&self.listener);
+        let separate = survey.layout == Layout::Separate;
+        let listener = self.mono.as_ref().filter(|_| !separate).unwrap_or(&self.listener);
         let order = Order { speech: self, listener, purse, shelf: &shelf, voices: &[] };
-        let mut bought = order.of_all(recording, spool, &survey).await?;
-        let sides = survey.separate.then_some(speakers);
-        if sides.is_none() {
+        let mut bought = order.of_all(recording, spool, survey).await?;
+        if !separate {
             voices::numbered(&mut bought);
         }
-        let transcript = put_together(&bought, listener, sides);
+        let transcript = put_together(&bought, listener, channels);
         tracing::info!(
             requests = bought.len(),
             billed_seconds = transcript.billed_seconds,
@@ -168,10 +169,11 @@ impl Speech {
     }
 }
 
-fn put_together(bought: &[Bought], listener: &Listener, sides: Option<[Speaker; 2]>) -> Transcript {
+fn put_together(bought: &[Bought], listener: &Listener, channels: Channels) -> Transcript {
     let billed_seconds = bought.iter().map(|b| b.piece.seconds()).sum();
     let heard = bought.iter().filter_map(|b| Some((b.reply.language.as_deref()?, b.piece.seconds())));
     let fixed = listener.languages.first().filter(|_| listener.languages.len() == 1).cloned();
+    let sides = (channels.layout == Layout::Separate).then(|| [channels.speaker(0), channels.speaker(1)]);
     Transcript {
         turns: turns::merged(bought, sides),
         language: fixed.or_else(|| language::most_spoken(heard)),
@@ -179,8 +181,18 @@ fn put_together(bought: &[Bought], listener: &Listener, sides: Option<[Speaker; 
         timed: bought.iter().all(turns::timed),
         billed_seconds,
         cost: listener.cost(billed_seconds),
+        channels: Some(channels),
         ..Transcript::default()
     }
+}
+
+/// Hears a recording through, before it is transcribed.
+///
+/// # Errors
+/// Fail when the file is not audio; retry when it cannot be read.
+pub async fn survey(recording: &Path) -> Result<Survey, StepError> {
+    let path = recording.to_owned();
+    blocking(move || audio::survey(&path)).await
 }
 
 async fn blocking<T: Send + 'static>(

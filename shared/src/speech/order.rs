@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     audio::{self, Limits, Piece, Survey},
-    domain::StepError,
+    domain::{Layout, StepError},
 };
 
 impl Order<'_> {
@@ -40,7 +40,7 @@ impl Order<'_> {
         let format = self.listener.format();
         let limits = Limits { seconds: self.listener.known.seconds, bytes: self.listener.known.bytes };
         let mut pieces = audio::cut(survey, format.grain(), limits);
-        if format != Format::Diarized || survey.separate || pieces.len() < 2 {
+        if format != Format::Diarized || survey.layout == Layout::Separate || pieces.len() < 2 {
             return self.of(recording, spool, pieces).await;
         }
         // Who speaks in the first piece is who the server is to recognise in the others.

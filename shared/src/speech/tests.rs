@@ -20,7 +20,7 @@ use crate::{
     audio::sounds::{RATE, babble, silence, wav},
     budgets::Budgets,
     clock::Clock,
-    domain::Verdict,
+    domain::{Convention, Speaker, Verdict},
 };
 
 const SPEAKERS: [Speaker; 2] = [Speaker::Caller, Speaker::Agent];
@@ -30,6 +30,7 @@ const SPEAKERS: [Speaker; 2] = [Speaker::Caller, Speaker::Agent];
 struct Asked {
     fields: Vec<(String, String)>,
     bytes: usize,
+    opus: bool,
     bearer: Option<String>,
 }
 
@@ -72,7 +73,8 @@ impl Server {
 
     fn speech(&self, settings: &[(&str, &str)]) -> Speech {
         let outside = Outside::new(Budgets::unlimited(), Clock::system()).unwrap();
-        let env = Env::from_pairs([("TRANSCRIBE_BASE_URL", self.url.as_str())]).with(settings.iter().copied());
+        let env = Env::from_pairs([("TRANSCRIBE_BASE_URL", self.url.as_str()), ("TRANSCRIBE_UPLOAD", "wav")])
+            .with(settings.iter().copied());
         Speech::from_env(&env, &outside).unwrap().unwrap()
     }
 
@@ -83,7 +85,9 @@ impl Server {
 
 async fn heard(speech: &Speech, recording: &NamedTempFile) -> Result<Heard, StepError> {
     let spool = tempfile::tempdir().unwrap();
-    let heard = speech.transcribe(recording.path(), spool.path(), SPEAKERS, &Purse::unlisted(), None).await;
+    let survey = survey(recording.path()).await?;
+    let channels = survey.named(Convention::documented(SPEAKERS), None);
+    let heard = speech.transcribe(recording.path(), spool.path(), &survey, channels, &Purse::unlisted(), None).await;
     assert_eq!(std::fs::read_dir(spool.path()).unwrap().count(), 0, "nothing is left behind");
     heard
 }
@@ -99,7 +103,8 @@ async fn receive(
         let name = part.name().unwrap().to_owned();
         let bytes = part.bytes().await.unwrap();
         if name == "file" {
-            assert!(bytes.starts_with(b"RIFF"));
+            asked.opus = bytes.starts_with(b"OggS");
+            assert!(asked.opus || bytes.starts_with(b"RIFF"));
             asked.bytes = bytes.len();
         } else {
             asked.fields.push((name, String::from_utf8(bytes.to_vec()).unwrap()));
@@ -346,4 +351,39 @@ async fn what_is_not_audio_fails() {
     let page = crate::audio::sounds::file(b"<html>Not found</html>");
     let error = server.hear(&[], &page).await.unwrap_err();
     assert_eq!((error.reason.as_ref(), is_fail(error.verdict)), ("not-audio", true));
+}
+
+#[tokio::test]
+async fn pieces_are_sent_as_opus_a_fifth_of_their_size_or_less() {
+    let server = Server::start(|_, _| text("Words.")).await;
+    words(server.hear(&[("TRANSCRIBE_UPLOAD", "wav")], &call()).await.unwrap());
+    let wav: usize = server.asked().iter().map(|asked| asked.bytes).sum();
+    let opus = Server::start(|_, _| text("Words.")).await;
+    words(opus.hear(&[("TRANSCRIBE_UPLOAD", "opus")], &call()).await.unwrap());
+    assert!(opus.asked().iter().all(|asked| asked.opus));
+    assert!(opus.asked().iter().map(|asked| asked.bytes).sum::<usize>() * 5 < wav);
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_take_opus_is_sent_wav_from_then_on() {
+    let server = Server::start(|_, asked| match asked.opus {
+        true => refusal(400, json!({"error": "failed to read audio data"})),
+        false => text("Words."),
+    })
+    .await;
+    let speech = server.speech(&[("TRANSCRIBE_UPLOAD", "opus"), ("TRANSCRIBE_PARALLEL", "1")]);
+    words(heard(&speech, &call()).await.unwrap());
+    let first = server.asked().len();
+    words(heard(&speech, &call()).await.unwrap());
+    let asked = server.asked();
+    assert!(asked[0].opus && asked[1..].iter().all(|asked| !asked.opus), "one try, then no more");
+    assert_eq!(asked.len() - first, first - 1);
+}
+
+#[tokio::test]
+async fn a_refusal_that_has_another_cause_stays_a_refusal() {
+    let server = Server::start(|_, _| refusal(401, json!({"error": {"message": "no"}}))).await;
+    let speech = server.speech(&[("TRANSCRIBE_UPLOAD", "opus"), ("TRANSCRIBE_PARALLEL", "1")]);
+    let error = heard(&speech, &call()).await.unwrap_err();
+    assert_eq!((error.verdict, server.asked().len()), (Verdict::Fail, 2));
 }

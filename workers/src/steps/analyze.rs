@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use shared::{
     db::{self, Db},
     domain::{
-        Call, Conclusion, Feedback, Job, Milestone, NewJob, Outcome, Reason, Recording, Redact, Step, StepError,
-        Transcript, VerdictExt, Write, measure, reached_voicemail,
+        Call, Conclusion, Feedback, Job, Layout, Milestone, NewJob, Outcome, Reason, Recording, Redact, Step,
+        StepError, Transcript, VerdictExt, Write, measure, reached_voicemail,
     },
     ledger::{Ledger, Purse},
     model::Model,
@@ -135,7 +135,11 @@ async fn feedback(
 ) -> Result<Feedback, StepError> {
     let last_word = transcript.turns.iter().map(|turn| turn.end).fold(0.0, f64::max);
     let duration = recording.map_or(last_word, |r| r.duration_seconds);
-    let channels_known = recording.is_some_and(|r| r.channels == 2);
+    // Transcripts of before channels were looked at have none.
+    let channels_known = transcript
+        .channels
+        .as_ref()
+        .map_or(recording.is_some_and(|r| r.channels == 2), |channels| channels.layout == Layout::Separate);
     let judgement = model.judge(transcript, purse).await?;
     let (name, usage) = (judgement.model.clone(), judgement.usage);
     metrics::counter!("tapedeck_model_input_tokens_total", "model" => name.clone())

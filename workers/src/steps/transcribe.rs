@@ -6,11 +6,12 @@ use anyhow::anyhow;
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use shared::{
+    audio::{Survey, Waveform},
     clock::Clock,
     db::{self, Db},
     domain::{
-        Call, Conclusion, Job, Milestone, NewJob, Outcome, ProviderId, Recording, Redact, Speaker, Step, StepError,
-        Transcript, VerdictExt, Wake, Write,
+        Call, Conclusion, Convention, Job, Milestone, NewJob, Outcome, ProviderId, Recording, Redact, Speaker, Step,
+        StepError, Transcript, VerdictExt, Wake, Write,
     },
     env::{Env, EnvError},
     ledger::Ledger,
@@ -18,16 +19,12 @@ use shared::{
     recordings::{SharedRecordings, StoreError},
     service::App,
     sinks::Sinks,
-    speech::{Heard, Kept, Speech},
+    speech::{self, Heard, Kept, Speech},
 };
 use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt;
 
 use crate::step::Run;
-
-/// Who is on channel 0 and 1, unless `CHANNELS_<PROVIDER>` says otherwise: the other party first, for both directions.
-/// CloudTalk does not document its own.
-const CHANNELS: [Speaker; 2] = [Speaker::Caller, Speaker::Agent];
 
 /// The step.
 pub struct Transcribe {
@@ -58,7 +55,7 @@ impl Transcribe {
             );
         }
         for provider in app.providers.iter() {
-            channels(&app.env, &provider.id())?;
+            configured(&app.env, &provider.id())?;
         }
         let App { clock, db, env, providers, recordings, sinks, .. } = app.clone();
         let spool = env.var("TAPEDECK_SPOOL").map_or_else(std::env::temp_dir, PathBuf::from);
@@ -71,18 +68,30 @@ impl Transcribe {
     async fn download(&self, recording: &Recording) -> Result<NamedTempFile, StepError> {
         let file = NamedTempFile::new_in(&self.spool).or_retry("no-space")?;
         let handle = file.reopen().or_retry("no-space")?;
-        let mut bytes = match self.recordings.get(&recording.object_key, None).await {
-            Ok(bytes) => bytes,
-            Err(e @ StoreError::Unreachable(_)) => return Err(StepError::retry("store-unreachable", e)),
-            Err(e @ StoreError::NotFound(_)) => return Err(StepError::fail("recording-gone", e)),
-            Err(e @ StoreError::Refused(_)) => return Err(StepError::fail("store-refuses", e)),
-        };
+        let mut bytes = self.recordings.get(&recording.object_key, None).await.map_err(unstored)?;
         let mut handle = tokio::fs::File::from_std(handle);
         while let Some(chunk) = bytes.try_next().await.or_retry("store-unreachable")? {
             handle.write_all(&chunk).await.or_retry("no-space")?;
         }
         handle.flush().await.or_retry("no-space")?;
         Ok(file)
+    }
+
+    /// Keeps the waveform beside the recording. A repetition replaces it with itself.
+    async fn keep_waveform(&self, recording: &Recording, survey: &Survey) -> Result<(), StepError> {
+        let json = serde_json::to_vec(&survey.waveform).or_fail("broken-waveform")?;
+        let file = NamedTempFile::new_in(&self.spool).or_retry("no-space")?;
+        tokio::fs::write(file.path(), json).await.or_retry("no-space")?;
+        let key = Waveform::key(&recording.object_key);
+        self.recordings.put(&key, file.path(), "application/json").await.map_err(unstored)
+    }
+
+    /// Who is on which channel by setting, or by the convention of the provider that recorded.
+    fn convention(&self, call: &Call, recording: &Recording) -> Result<Convention, StepError> {
+        let source = recording.source().unwrap_or_else(|| call.provider.clone());
+        let provider = self.providers.get(&source);
+        let convention = provider.map_or(Convention::usual(), |provider| provider.channels(call));
+        Ok(configured(&self.env, &source).or_fail("bad-setting")?.map_or(convention, Convention::configured))
     }
 
     /// What the provider itself wrote down, for when nobody can listen.
@@ -142,30 +151,47 @@ impl Run for Transcribe {
                 (None, None) => return Err(StepError::fail("recording-gone", anyhow!("it has no recording"))),
             },
         };
-        let source = recording.source().unwrap_or_else(|| call.provider.clone());
-        let speakers = channels(&self.env, &source).or_fail("bad-setting")?;
+        let convention = self.convention(&call, &recording)?;
         let purse = self.ledger.purse(call.id, Step::Transcribe);
         purse.open().await?;
         let file = self.download(&recording).await?;
+        let survey = speech::survey(file.path()).await?;
+        self.keep_waveform(&recording, &survey).await?;
+        let channels = survey.named(convention, call.facts.direction);
+        tracing::info!(
+            layout = ?channels.layout,
+            evidence = ?channels.evidence,
+            confidence = channels.confidence,
+            "recording heard"
+        );
         let kept = Kept::new(self.db.clone(), self.clock.clone(), call.id, &recording.sha256);
-        let transcript = match speech.transcribe(file.path(), &self.spool, speakers, &purse, Some(&kept)).await? {
-            Heard::Words(transcript) => transcript,
-            Heard::NoSpeech => return Ok(self.concluded(call, Conclusion::NoSpeech, "no-speech")),
-            Heard::TooShort => return Ok(self.concluded(call, Conclusion::TooShort, "too-short")),
-        };
+        let transcript =
+            match speech.transcribe(file.path(), &self.spool, &survey, channels, &purse, Some(&kept)).await? {
+                Heard::Words(transcript) => transcript,
+                Heard::NoSpeech => return Ok(self.concluded(call, Conclusion::NoSpeech, "no-speech")),
+                Heard::TooShort => return Ok(self.concluded(call, Conclusion::TooShort, "too-short")),
+            };
         outcome.writes.push(Write::Transcript(call.id, self.redact.apply(transcript)));
         Ok(outcome)
     }
 }
 
-/// Who is on channel 0 and 1: `CHANNELS_CLOUDTALK=caller,agent`.
-fn channels(env: &Env, provider: &ProviderId) -> Result<[Speaker; 2], EnvError> {
+fn unstored(error: StoreError) -> StepError {
+    match error {
+        StoreError::Unreachable(_) => StepError::retry("store-unreachable", error),
+        StoreError::NotFound(_) => StepError::fail("recording-gone", error),
+        StoreError::Refused(_) => StepError::fail("store-refuses", error),
+    }
+}
+
+/// Who is on channel 0 and 1, where a setting says so: `CHANNELS_CLOUDTALK=caller,agent`.
+fn configured(env: &Env, provider: &ProviderId) -> Result<Option<[Speaker; 2]>, EnvError> {
     let name = format!("CHANNELS_{}", provider.as_str().to_ascii_uppercase());
     let given = env.list(&name);
     match given.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        [] => Ok(CHANNELS),
-        ["caller", "agent"] => Ok([Speaker::Caller, Speaker::Agent]),
-        ["agent", "caller"] => Ok([Speaker::Agent, Speaker::Caller]),
+        [] => Ok(None),
+        ["caller", "agent"] => Ok(Some([Speaker::Caller, Speaker::Agent])),
+        ["agent", "caller"] => Ok(Some([Speaker::Agent, Speaker::Caller])),
         _ => Err(EnvError::Invalid { name, why: "expected caller,agent or agent,caller".into() }),
     }
 }

@@ -4,6 +4,7 @@
 mod analyze;
 mod campaigns;
 mod carried;
+mod channels;
 mod cloudtalk;
 mod dial;
 mod elevenlabs;

@@ -10,8 +10,8 @@ use serde_json::json;
 use shared::{
     db,
     domain::{
-        Call, Conclusion, Milestone, NewJob, Outcome, Recording, SinkId, Speaker, Step, StepError, Transcript, Verdict,
-        Wake, Write,
+        Call, CallFacts, Conclusion, Direction, Milestone, NewJob, Outcome, Recording, SinkId, Speaker, Step,
+        StepError, Transcript, Verdict, Wake, Write,
     },
     service::{App, Role},
     sinks::Sinks,
@@ -21,14 +21,17 @@ use workers::{step::Run, steps::transcribe::Transcribe};
 
 use crate::given::{self, Crm, Given};
 
-struct World {
+/// Where the recording is kept.
+pub(crate) const KEY: &str = "recordings/cloudtalk/2026/11/call.wav";
+
+pub(crate) struct World {
     _scratch: Scratch,
     sandbox: Sandbox,
     app: App,
 }
 
 impl World {
-    async fn new(settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn new(settings: &[(&str, &str)]) -> Self {
         Self::shaped(Shape::Embedded, settings).await
     }
 
@@ -43,15 +46,23 @@ impl World {
     }
 
     /// A call whose recording is this file; `None` stores no file.
-    async fn call(&self, wav: Option<&[u8]>, transcript: Option<Transcript>) -> Call {
-        let key = "recordings/cloudtalk/2026/11/call.wav";
+    pub(crate) async fn call(&self, wav: Option<&[u8]>, transcript: Option<Transcript>) -> Call {
+        self.call_in(Direction::Inbound, wav, transcript).await
+    }
+
+    pub(crate) async fn call_in(
+        &self,
+        direction: Direction,
+        wav: Option<&[u8]>,
+        transcript: Option<Transcript>,
+    ) -> Call {
         if let Some(wav) = wav {
             let file = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(file.path(), wav).unwrap();
-            self.app.recordings.put(key, file.path(), "audio/wav").await.unwrap();
+            self.app.recordings.put(KEY, file.path(), "audio/wav").await.unwrap();
         }
         let recording = Recording {
-            object_key: key.into(),
+            object_key: KEY.into(),
             size_bytes: 1,
             sha256: "0".repeat(64),
             duration_seconds: 30.0,
@@ -60,10 +71,11 @@ impl World {
             format: "wav".into(),
             stored_at: "2026-11-20T09:00:00Z".parse().unwrap(),
         };
-        given::call(&self.app, Given { recording: Some(recording), transcript, ..Given::default() }).await
+        let facts = CallFacts { direction: Some(direction), ..CallFacts::default() };
+        given::call(&self.app, Given { facts, recording: Some(recording), transcript, ..Given::default() }).await
     }
 
-    async fn run(&self, call: &Call) -> Result<Outcome, StepError> {
+    pub(crate) async fn run(&self, call: &Call) -> Result<Outcome, StepError> {
         let job = given::job(&NewJob::step(Step::Transcribe, call.id, Wake::No));
         Transcribe::new(&self.app).unwrap().run(&job).await
     }
@@ -84,16 +96,16 @@ impl World {
         assert_eq!(self.kept(call).await, 0);
     }
 
-    fn bought(&self) -> usize {
+    pub(crate) fn bought(&self) -> usize {
         self.sandbox.asked(Vendor::Openai, "transcriptions").len()
     }
 }
 
-fn sample() -> &'static Sample {
+pub(crate) fn sample() -> &'static Sample {
     samples::named("billing").unwrap()
 }
 
-fn transcript(outcome: &Outcome) -> Option<&Transcript> {
+pub(crate) fn transcript(outcome: &Outcome) -> Option<&Transcript> {
     outcome.writes.iter().find_map(|write| match write {
         Write::Transcript(_, transcript) => Some(transcript),
         _ => None,
@@ -122,7 +134,8 @@ fn assert_concluded(call: &Call, outcome: &Outcome, expected: Conclusion, reason
 async fn every_sample_call_becomes_its_turns() {
     let world = World::new(&[]).await;
     for sample in samples::all() {
-        let call = world.call(Some(&sample.wav), None).await;
+        let direction = if sample.name == "sales" { Direction::Outbound } else { Direction::Inbound };
+        let call = world.call_in(direction, Some(&sample.wav), None).await;
         let outcome = world.run(&call).await.unwrap();
         assert!(analyze_is_next(&call, &outcome));
         let transcript = transcript(&outcome).unwrap();
@@ -181,15 +194,6 @@ async fn voices_of_a_mono_recording_keep_their_names_from_piece_to_piece() {
         let voice = if said.unwrap().channel == first { 1 } else { 2 };
         assert_eq!(turn.speaker, Speaker::Voice(voice), "{turn:?}");
     }
-}
-
-#[tokio::test]
-async fn channels_are_labelled_as_the_setting_says() {
-    let world = World::new(&[("CHANNELS_CLOUDTALK", "agent,caller")]).await;
-    let call = world.call(Some(&sample().wav), None).await;
-    let outcome = world.run(&call).await.unwrap();
-    let expected = [Speaker::Agent, Speaker::Caller][sample().turns[0].channel];
-    assert_eq!(transcript(&outcome).unwrap().turns[0].speaker, expected);
 }
 
 #[tokio::test]

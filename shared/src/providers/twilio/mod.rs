@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use self::{api::Api, payload::Params, verify::Check};
 use super::{Live, Page, Polling, Provider, RecordingError};
 use crate::{
-    domain::{Call, CallFacts, Event, EventKind, NewEvent, ProviderId, StepError},
+    domain::{Call, CallFacts, Convention, Direction, Event, EventKind, NewEvent, ProviderId, Speaker, StepError},
     env::{Env, EnvError},
     http::{ClientError, Download, Outside, guard::Guard},
     sources::{Refused, Source, Unusable, Verified, WebhookRequest, WebhookRoute},
@@ -150,6 +150,15 @@ impl Provider for Twilio {
 
     fn is_carrier(&self) -> bool {
         true
+    }
+
+    /// Whoever called in is on the first channel (Twilio, "Turn on dual-channel recording"). Of outbound calls it says nothing:
+    /// which leg is recorded depends on how they are made.
+    fn channels(&self, call: &Call) -> Convention {
+        match call.facts.direction {
+            Some(Direction::Inbound) => Convention::documented([Speaker::Caller, Speaker::Agent]),
+            _ => Convention::usual(),
+        }
     }
 
     /// A recording's callback says neither numbers nor direction.
