@@ -217,3 +217,40 @@ async fn from_the_webhook_of_a_new_contact_to_an_agents_phone_once_however_often
         at.stop().await;
     }
 }
+
+/// The roadmap in one go: transferred by the mirror, in the campaign of its tag, and an agent's phone rings, once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_contact_of_the_crm_is_in_cloudtalk_and_its_campaign_and_is_called() {
+    let on = [
+        ("MIRROR", "on"),
+        ("DIAL_NEW_CONTACTS", "on"),
+        ("DIAL_HOURS", "00:00-00:00"),
+        ("CAMPAIGN_RULES", "hot lead=Autumn"),
+        ("GHL_WEBHOOK_SECRET", SECRET),
+    ];
+    let at = Running::start(Shape::Production, &on).await;
+    let agent = CloudtalkAgent { id: 11, name: "Agent 11".into(), availability: "online".into(), outbound: true };
+    at.sandbox.set_agent(agent);
+    let by_hand = async |method: reqwest::Method, path: &str, body: Value| -> Value {
+        let url = format!("{}/control{path}", at.sandbox.url());
+        at.app.outside.http.request(method, url).json(&body).send().await.unwrap().json().await.unwrap()
+    };
+    let campaign = json!({"name": "Autumn", "ContactsTag": [{"name": "dialer"}]});
+    by_hand(reqwest::Method::PUT, "/cloudtalk/campaigns/add.json", campaign).await;
+    let ada = json!({"locationId": "LOC1", "firstName": "Ada", "phone": "+393500000100", "tags": ["hot lead"]});
+    let made = by_hand(reqwest::Method::POST, "/ghl/contacts/", ada).await;
+    let webhook = json!({"contact_id": made["contact"]["id"], "phone": "+393500000100", "tags": "hot lead"});
+    for _ in 0..2 {
+        let request = at.app.outside.http.post(format!("{}/api/ghl-webhooks/new-contact", at.url)).bearer_auth(SECRET);
+        assert_eq!(request.json(&webhook).send().await.unwrap().status(), 200);
+    }
+    eventually("it has rung and nothing is due", async || {
+        let rung = !at.sandbox.state().cloudtalk.dialled.is_empty();
+        rung && db::jobs::unfinished(&at.app.db).await.unwrap() == 0
+    })
+    .await;
+    let held = at.sandbox.state().cloudtalk;
+    assert_eq!((held.contacts.len(), held.dialled.len()), (1, 1));
+    assert!(["hot lead", "dialer"].iter().all(|tag| held.contacts[0].tags.iter().any(|held| held == tag)));
+    at.stop().await;
+}
