@@ -1,6 +1,6 @@
 # Everything here is one line over cargo or deploy/. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint fmt bench failures speech services services-stop image up down
+.PHONY: help demo test lint fmt bench failures speech fuzz services services-stop image up down
 
 SERVICES := deploy/dev/services.sh
 EVERYTHING := --workspace --all-features --locked
@@ -40,6 +40,10 @@ failures: ## kill workers, PostgreSQL and RabbitMQ under load, and look for what
 # ONLY="parcel outage" chooses calls; `--turns` among them prints what was heard. Needs flite, which Debian has.
 speech: ## word, speaker and time errors of transcription, on calls whose text is known, by the server at TRANSCRIBE_BASE_URL
 	cargo run --all-features --locked -p proof --bin speech -- $(ONLY)
+
+# ONLY="webhook lift" chooses; FUZZ_SECONDS=60 is the time for each.
+fuzz: ## feed random bytes to every parser of bytes from outside; needs nightly and cargo-fuzz
+	deploy/dev/fuzz.sh $(ONLY)
 
 services: ## start a PostgreSQL and a RabbitMQ for work by hand; prints how to reach them
 	@$(SERVICES) start

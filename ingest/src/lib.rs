@@ -78,3 +78,11 @@ pub fn router(app: &App, stop: CancellationToken) -> Router {
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(CatchPanicLayer::custom(problem::panicked))
 }
+
+/// Reads a `Range` header from outside: whatever it says, the part lies within the object.
+#[cfg(feature = "fuzzing")]
+pub fn fuzz_range(header: &str, size: u64) {
+    if let range::Part::Bytes(part) = range::parse(Some(header), size) {
+        assert!(part.start < part.end && part.end <= size, "{part:?} of {size}");
+    }
+}

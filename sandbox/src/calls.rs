@@ -42,7 +42,7 @@ pub struct PlaceCall {
     /// Name of the sample call.
     #[serde(default = "first_sample")]
     pub sample: String,
-    /// Whose call it is: `cloudtalk`, `twilio` or `elevenlabs`.
+    /// Whose call it is: `cloudtalk`, `twilio`, `elevenlabs` or `generic`.
     #[serde(default = "cloudtalk")]
     pub provider: String,
     /// CloudTalk's id, the last digits of Twilio's; counts up from 1000000001 (1) by itself.
@@ -146,8 +146,8 @@ pub struct WebhookAnswer {
 }
 
 pub(crate) async fn place(world: &World, order: PlaceCall) -> anyhow::Result<PlacedCall> {
-    if !matches!(order.provider.as_str(), "cloudtalk" | "twilio" | "elevenlabs") {
-        bail!("only cloudtalk, twilio and elevenlabs place calls here, not {}", order.provider);
+    if !matches!(order.provider.as_str(), "cloudtalk" | "twilio" | "elevenlabs" | "generic") {
+        bail!("only cloudtalk, twilio, elevenlabs and generic place calls here, not {}", order.provider);
     }
     let sample = samples::named(&order.sample).with_context(|| {
         let names: Vec<_> = samples::all().iter().map(|sample| sample.name.as_str()).collect();
@@ -158,6 +158,9 @@ pub(crate) async fn place(world: &World, order: PlaceCall) -> anyhow::Result<Pla
     }
     if order.provider == "elevenlabs" {
         return Ok(crate::elevenlabs::place(world, &order, sample).await);
+    }
+    if order.provider == "generic" {
+        return Ok(crate::generic::place(world, &order, sample).await);
     }
     let call = call(world, sample, &order)?;
     let recording_url = call.recorded.then(|| {

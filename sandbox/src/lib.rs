@@ -12,6 +12,7 @@ mod cloudtalk;
 mod control;
 mod elevenlabs;
 mod faults;
+mod generic;
 mod ghl;
 mod hooks;
 mod ledger;

@@ -28,7 +28,7 @@ use tower::{Service, ServiceExt};
 use crate::{
     callmind, cloudtalk, control, elevenlabs,
     faults::FaultKind,
-    ghl, openai, target, twilio,
+    generic, ghl, openai, target, twilio,
     vendor::Vendor,
     world::{Shared, World},
 };
@@ -70,6 +70,7 @@ fn routes(world: &Shared) -> Router {
         .merge(cloudtalk::routes(world))
         .merge(twilio::routes(world))
         .merge(elevenlabs::routes())
+        .merge(generic::routes())
         .merge(openai::routes(world))
         .merge(ghl::routes(world))
         .merge(callmind::routes(world))
@@ -199,6 +200,7 @@ fn status_answer(vendor: Vendor, status: u16, retry_after: Option<u64>, body: Op
         Vendor::Cloudtalk => cloudtalk::refusal(status),
         Vendor::Twilio => twilio::refusal(status),
         Vendor::Elevenlabs => elevenlabs::refusal(status),
+        Vendor::Generic => generic::refusal(status),
         Vendor::Openai => openai::refusal(status),
         Vendor::Ghl => ghl::refusal(status),
         Vendor::Callmind => callmind::refusal(status),

@@ -12,6 +12,8 @@ pub enum Vendor {
     Twilio,
     /// ElevenLabs, conversations with agents: under `/elevenlabs`.
     Elevenlabs,
+    /// An exchange of some other make, and where its recordings lie: under `/generic`.
+    Generic,
     /// OpenAI, speech and chat: under `/openai`.
     Openai,
     /// GoHighLevel, the CRM: under `/ghl`.
@@ -24,8 +26,16 @@ pub enum Vendor {
 
 impl Vendor {
     /// Every vendor, in the order of the start page.
-    pub const ALL: [Self; 7] =
-        [Self::Cloudtalk, Self::Twilio, Self::Elevenlabs, Self::Openai, Self::Ghl, Self::Callmind, Self::Target];
+    pub const ALL: [Self; 8] = [
+        Self::Cloudtalk,
+        Self::Twilio,
+        Self::Elevenlabs,
+        Self::Generic,
+        Self::Openai,
+        Self::Ghl,
+        Self::Callmind,
+        Self::Target,
+    ];
 
     /// The first segment of its paths, which is also its name in JSON.
     #[must_use]
@@ -34,6 +44,7 @@ impl Vendor {
             Self::Cloudtalk => "cloudtalk",
             Self::Twilio => "twilio",
             Self::Elevenlabs => "elevenlabs",
+            Self::Generic => "generic",
             Self::Openai => "openai",
             Self::Ghl => "ghl",
             Self::Callmind => "callmind",
@@ -48,6 +59,7 @@ impl Vendor {
             Self::Cloudtalk => "/cloudtalk/api",
             Self::Twilio => "/twilio",
             Self::Elevenlabs => "/elevenlabs",
+            Self::Generic => "/generic",
             Self::Openai => "/openai/v1",
             Self::Ghl => "/ghl",
             Self::Callmind => "/callmind/api",

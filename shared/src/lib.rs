@@ -22,6 +22,8 @@ pub mod dial;
 pub mod dispatcher;
 pub mod domain;
 pub mod env;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod http;
 pub mod ledger;
 pub mod links;

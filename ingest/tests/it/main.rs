@@ -2,6 +2,7 @@
 
 mod accepting;
 mod audio;
+mod conformance;
 mod contacts;
 mod edge;
 mod health;

@@ -38,6 +38,7 @@ impl World {
             Vendor::Cloudtalk | Vendor::Twilio => request.basic_auth("id", Some("secret")),
             Vendor::Elevenlabs => request.header("xi-api-key", "key"),
             Vendor::Ghl => request.bearer_auth("pit-test").header("Version", "2021-07-28"),
+            Vendor::Generic => request,
             Vendor::Openai | Vendor::Callmind => request.bearer_auth("token"),
             Vendor::Target => request,
         }

@@ -199,7 +199,7 @@ impl CallFacts {
     /// events are put into a canonical order (by kind, then by `key`), and a later one wins where it says something.
     pub fn fold<'a>(events: impl IntoIterator<Item = (&'a EventKind, &'a str, CallFacts)>) -> Self {
         let mut events: Vec<_> = events.into_iter().collect();
-        events.sort_by(|a, b| (rank(a.0), a.1).cmp(&(rank(b.0), b.1)));
+        events.sort_by(|a, b| (rank(a.0), a.1, a.0).cmp(&(rank(b.0), b.1, b.0)));
         events.dedup_by(|a, b| a.0 == b.0 && a.1 == b.1);
         let mut folded = Self::default();
         for (_, _, facts) in events {
@@ -269,3 +269,6 @@ fn rank(kind: &EventKind) -> u8 {
         _ => 0,
     }
 }
+
+#[cfg(test)]
+mod tests;

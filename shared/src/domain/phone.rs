@@ -55,6 +55,27 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn a_number_keeps_its_digits_whatever_stands_between_them(
+            digits in "[1-9][0-9]{4,14}", gaps in proptest::collection::vec("[ ().\\-/]{0,2}", 15), prefix in "(\\+|00| \\+)?",
+        ) {
+            let spaced: String = digits.chars().zip(gaps).flat_map(|(digit, gap)| [digit.to_string(), gap]).collect();
+            let phone = Phone::parse(&format!("{prefix}{spaced}"));
+            let expected = format!("+{digits}");
+            proptest::prop_assert_eq!(phone.as_ref().map(Phone::as_str), Some(expected.as_str()));
+        }
+
+        #[test]
+        fn what_was_read_reads_the_same_again_and_shows_only_its_end(text in ".{0,24}") {
+            if let Some(phone) = Phone::parse(&text) {
+                proptest::prop_assert_eq!(Phone::parse(phone.as_str()), Some(phone.clone()));
+                proptest::prop_assert!((6..=16).contains(&phone.as_str().len()));
+                proptest::prop_assert_eq!(format!("{phone:?}").len(), "+…12".len());
+            }
+        }
+    }
+
     #[test]
     fn what_is_no_number_is_refused() {
         for text in ["", "null", "anonymous", "123", "1234567890123456", "sip:101@host"] {

@@ -162,5 +162,20 @@ impl Model {
     }
 }
 
+/// Reads a server's answer, and a reply with these bytes in it.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_reply(body: &[u8], transcript: &Transcript) {
+    let text = String::from_utf8_lossy(body);
+    let wrapped = serde_json::json!({"choices": [{"message": {"content": text}}]});
+    let spoken = Spoken::of(transcript);
+    for answer in [serde_json::from_slice(body).ok(), serde_json::from_value(wrapped).ok()].into_iter().flatten() {
+        let answer: wire::Completion = answer;
+        let _ = reply::read_part(&answer);
+        if let Ok(read) = reply::read(&answer, &spoken, None) {
+            serde_json::to_string(&read.judged).expect("what was judged can be stored");
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests;

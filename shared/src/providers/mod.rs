@@ -1,12 +1,15 @@
 //! Where calls come from.
 //!
 //! To add a provider: 1. a file here with a type that implements [`Source`] (its webhooks) and [`Provider`], and a `from_env`
-//! that returns `None` when its settings are absent; 2. its line in [`Providers::from_env`]; 3. fixtures in `fixtures/` and tests of
-//! its own, as long as there is no suite that runs over the registry.
+//! that returns `None` when its settings are absent; 2. its line in [`KNOWN`]; 3. fixtures in `fixtures/` and an
+//! example in `conformance/`, whose rules run over the registry.
 
 mod api;
 pub mod cloudtalk;
+#[cfg(feature = "testing")]
+pub mod conformance;
 pub mod elevenlabs;
+pub mod generic;
 pub mod twilio;
 
 use std::sync::Arc;
@@ -117,6 +120,22 @@ pub enum RecordingError {
     Step(#[from] StepError),
 }
 
+type FromEnv = fn(&Env, &Outside) -> anyhow::Result<Option<Arc<dyn Provider>>>;
+
+/// THE list.
+const KNOWN: [(&str, FromEnv); 6] = [
+    ("cloudtalk", |env, outside| some(cloudtalk::CloudTalk::from_env(env, outside))),
+    ("twilio", |env, outside| some(twilio::Twilio::from_env(&twilio::TWILIO, env, outside))),
+    ("signalwire", |env, outside| some(twilio::Twilio::from_env(&twilio::SIGNALWIRE, env, outside))),
+    ("telnyx", |env, outside| some(twilio::Twilio::from_env(&twilio::TELNYX, env, outside))),
+    ("elevenlabs", |env, outside| some(elevenlabs::ElevenLabs::from_env(env, outside))),
+    ("generic", |env, outside| some(generic::Generic::from_env(env, outside))),
+];
+
+fn some<P: Provider + 'static>(made: anyhow::Result<Option<P>>) -> anyhow::Result<Option<Arc<dyn Provider>>> {
+    Ok(made?.map(|provider| Arc::new(provider) as _))
+}
+
 /// The configured providers.
 #[derive(Clone, Default)]
 pub struct Providers(Vec<Arc<dyn Provider>>);
@@ -127,12 +146,14 @@ impl Providers {
     /// # Errors
     /// When settings are there and cannot be used; above all a missing webhook secret.
     pub fn from_env(env: &Env, outside: &Outside) -> anyhow::Result<Self> {
-        let known: [Option<Arc<dyn Provider>>; 3] = [
-            cloudtalk::CloudTalk::from_env(env, outside)?.map(|p| Arc::new(p) as _),
-            twilio::Twilio::from_env(env, outside)?.map(|p| Arc::new(p) as _),
-            elevenlabs::ElevenLabs::from_env(env, outside)?.map(|p| Arc::new(p) as _),
-        ];
+        let known = KNOWN.iter().map(|(_, from_env)| from_env(env, outside));
+        let known = known.collect::<anyhow::Result<Vec<_>>>()?;
         Ok(Self(known.into_iter().flatten().collect()))
+    }
+
+    /// The names of all that there are, configured or not.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        KNOWN.iter().map(|(name, _)| *name)
     }
 
     /// These providers, for tests.

@@ -7,7 +7,7 @@ pub mod callmind;
 #[cfg(feature = "testing")]
 pub mod conformance;
 pub mod gohighlevel;
-#[cfg(any(test, feature = "testing"))]
+#[cfg(any(test, feature = "fuzzing", feature = "testing"))]
 pub mod sample;
 pub mod target;
 

@@ -7,6 +7,7 @@
 mod accepted;
 pub mod fields;
 pub mod gohighlevel;
+pub(crate) mod loose;
 mod request;
 mod secret;
 mod sieve;

@@ -1,6 +1,6 @@
 //! One shared secret, accepted wherever a sender that signs nothing can put it: a header, the URL, a field of the body.
 
-use axum::http::{HeaderMap, header::AUTHORIZATION};
+use axum::http::{HeaderMap, HeaderName, header::AUTHORIZATION};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
@@ -9,22 +9,31 @@ use subtle::ConstantTimeEq;
 
 use super::WebhookRequest;
 
-const HEADER: &str = "x-webhook-secret";
+const HEADER: HeaderName = HeaderName::from_static("x-webhook-secret");
 const QUERY: [&str; 2] = ["token", "secret"];
 const BODY: [&str; 4] = ["secret", "lhc_key", "webhook_secret", "token"];
 
 /// A secret that requests must show.
-pub struct SharedSecret(SecretString);
+pub struct SharedSecret {
+    secret: SecretString,
+    header: HeaderName,
+}
 
 impl SharedSecret {
     /// This one.
     pub fn new(secret: SecretString) -> Self {
-        Self(secret)
+        Self { secret, header: HEADER }
+    }
+
+    /// Shown in this header in place of `X-Webhook-Secret`.
+    #[must_use]
+    pub fn and_in(self, header: HeaderName) -> Self {
+        Self { header, ..self }
     }
 
     /// Whether a request with this head can show the secret: what it shows already is right. It may still come in the body.
     pub fn may_pass(&self, target: &str, headers: &HeaderMap) -> bool {
-        in_head(target, headers).all(|shown| self.is(&shown))
+        self.in_head(target, headers).all(|shown| self.is(&shown))
     }
 
     /// Whether the request shows the secret, and nothing else in the places where it belongs.
@@ -34,12 +43,16 @@ impl SharedSecret {
             return false;
         }
         let inside = in_body(request.body);
-        let shown = in_head(request.target, request.headers).count() + inside.len();
+        let shown = self.in_head(request.target, request.headers).count() + inside.len();
         shown > 0 && inside.iter().all(|shown| self.is(shown))
     }
 
     fn is(&self, shown: &Option<String>) -> bool {
-        shown.as_deref().is_some_and(|shown| same(&self.0, shown))
+        shown.as_deref().is_some_and(|shown| same(&self.secret, shown))
+    }
+
+    fn in_head(&self, target: &str, headers: &HeaderMap) -> impl Iterator<Item = Option<String>> {
+        in_headers(headers, &self.header).chain(in_query(target))
     }
 }
 
@@ -48,14 +61,10 @@ fn same(secret: &SecretString, shown: &str) -> bool {
     Sha256::digest(secret.expose_secret()).ct_eq(&Sha256::digest(shown)).into()
 }
 
-fn in_head(target: &str, headers: &HeaderMap) -> impl Iterator<Item = Option<String>> {
-    in_headers(headers).chain(in_query(target))
-}
-
-/// `Authorization: Bearer <s>`, `Basic <base64 of any:s>` or bare, and `X-Webhook-Secret`; `None` is what cannot be read.
-fn in_headers(headers: &HeaderMap) -> impl Iterator<Item = Option<String>> {
+/// `Authorization: Bearer <s>`, `Basic <base64 of any:s>` or bare, and a header of its own; `None` is what cannot be read.
+fn in_headers(headers: &HeaderMap, own: &HeaderName) -> impl Iterator<Item = Option<String>> {
     let authorization = headers.get_all(AUTHORIZATION).iter().map(|value| credentials(value.to_str().ok()?));
-    let own = headers.get_all(HEADER).iter().map(|value| Some(value.to_str().ok()?.trim().to_owned()));
+    let own = headers.get_all(own).iter().map(|value| Some(value.to_str().ok()?.trim().to_owned()));
     authorization.chain(own)
 }
 

@@ -195,6 +195,19 @@ pub async fn survey(recording: &Path) -> Result<Survey, StepError> {
     blocking(move || audio::survey(&path)).await
 }
 
+/// Reads a server's reply to a piece of two stretches, and puts it where it was said.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_reply(body: &[u8]) {
+    let Some(reply) = reply::Reply::read(body) else { return };
+    let stretches = vec![audio::Span { start: 1.0, end: 6.0 }, audio::Span { start: 9.0, end: 12.0 }];
+    let piece = audio::Piece { channel: 0, speech: stretches.clone(), stretches };
+    let turns = turns::merged(&[Bought { piece, reply }], Some([Speaker::Caller, Speaker::Agent]));
+    for turn in &turns {
+        assert!(0.0 <= turn.start && turn.start <= turn.end && turn.end <= 12.0, "{} to {}", turn.start, turn.end);
+    }
+    assert!(turns.is_sorted_by(|a, b| a.start <= b.start), "turns out of order");
+}
+
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, NotAudio> + Send + 'static,
 ) -> Result<T, StepError> {

@@ -16,7 +16,10 @@ use shared::{
     domain::{Call, CallFacts, CallId, CallKey, CallStatus, EventKind, ProviderId, Verdict},
     env::Env,
     http::Outside,
-    providers::{Live, Polling, Provider, RecordingError, twilio::Twilio},
+    providers::{
+        Live, Polling, Provider, RecordingError,
+        twilio::{TWILIO, Twilio},
+    },
 };
 
 use crate::server::Server;
@@ -34,7 +37,7 @@ fn at(base: &str, more: &[(&str, &str)]) -> Twilio {
         ("TWILIO_BASE_URL", base),
         ("WEBHOOK_BASE_URL", "http://127.0.0.1:9"),
     ]);
-    Twilio::from_env(&env.with(more.iter().copied()), &outside).unwrap().unwrap()
+    Twilio::from_env(&TWILIO, &env.with(more.iter().copied()), &outside).unwrap().unwrap()
 }
 
 async fn sandbox() -> (Sandbox, Twilio) {

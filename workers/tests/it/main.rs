@@ -10,6 +10,7 @@ mod dial;
 mod elevenlabs;
 mod engine;
 mod fetch;
+mod generic;
 mod given;
 mod intake;
 mod judging;

@@ -30,7 +30,7 @@ impl Running {
         let scratch = Scratch::new(shape).await;
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let vendors = sandbox.base_urls();
+        let (vendors, media) = (sandbox.base_urls(), sandbox.addr().to_string());
         let env = scratch.env().with([
             ("WEBHOOK_BASE_URL", url.as_str()),
             ("CLOUDTALK_WEBHOOK_SECRET", SECRET),
@@ -43,6 +43,8 @@ impl Running {
             ("ELEVENLABS_WEBHOOK_SECRET", SECRET),
             ("ELEVENLABS_API_KEY", "key"),
             ("ELEVENLABS_BASE_URL", &vendors.elevenlabs),
+            ("GENERIC_WEBHOOK_SECRET", SECRET),
+            ("GENERIC_RECORDING_HOSTS", &media),
             ("OPENAI_BASE_URL", &vendors.openai),
             ("OPENAI_API_KEY", "key"),
             ("GHL_BASE_URL", &vendors.ghl),

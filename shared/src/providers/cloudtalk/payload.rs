@@ -11,6 +11,7 @@ use crate::{
     sources::{
         Unusable,
         fields::{Fields, is_key},
+        loose::{self, plain},
     },
 };
 
@@ -79,7 +80,7 @@ pub(super) fn facts(fields: &Fields, kind: &EventKind) -> CallFacts {
         keys: [key("id", id.clone()), key("uuid", fields.key(UUID))].into_iter().flatten().collect(),
         provider_call_id: id,
         direction: direction(fields),
-        status: concluded(fields, kind, duration_seconds, recorded),
+        status: loose::concluded(kind, status(fields), duration_seconds, recorded),
         external_phone: fields.phone(EXTERNAL),
         internal_phone: fields.phone(INTERNAL),
         agent: agent(fields),
@@ -151,39 +152,11 @@ fn named(fields: &Fields) -> Option<EventKind> {
 }
 
 fn status(fields: &Fields) -> Option<CallStatus> {
-    match plain(&fields.text(STATUS)?).as_str() {
-        "answered" | "completed" | "complete" | "ended" | "finished" | "success" | "voicemail" => {
-            Some(CallStatus::Completed)
-        }
-        "missed" | "noanswer" | "unanswered" | "notanswered" | "busy" | "canceled" | "cancelled" | "abandoned"
-        | "rejected" | "declined" => Some(CallStatus::Missed),
-        "failed" | "error" => Some(CallStatus::Failed),
-        "ringing" | "started" | "inprogress" | "ongoing" | "active" | "initiated" | "queued" => {
-            Some(CallStatus::InProgress)
-        }
-        _ => None,
-    }
-}
-
-/// How far the call has come, given what the event is.
-fn concluded(fields: &Fields, kind: &EventKind, duration: Option<f64>, recorded: Option<bool>) -> Option<CallStatus> {
-    match kind {
-        EventKind::CallStarted => Some(CallStatus::InProgress),
-        EventKind::CallEnded | EventKind::RecordingAvailable => {
-            let silent = duration == Some(0.0) && recorded != Some(true);
-            let otherwise = if silent { CallStatus::Missed } else { CallStatus::Completed };
-            Some(status(fields).filter(|status| *status != CallStatus::InProgress).unwrap_or(otherwise))
-        }
-        _ => None,
-    }
+    loose::status(&fields.text(STATUS)?)
 }
 
 fn direction(fields: &Fields) -> Option<Direction> {
-    DIRECTION.iter().find_map(|name| match plain(&fields.text(&[name])?).as_str() {
-        "incoming" | "inbound" | "in" => Some(Direction::Inbound),
-        "outgoing" | "outbound" | "out" => Some(Direction::Outbound),
-        _ => None,
-    })
+    DIRECTION.iter().find_map(|name| loose::direction(&fields.text(&[name])?))
 }
 
 fn agent(fields: &Fields) -> Agent {
@@ -217,9 +190,7 @@ fn recording_url(fields: &Fields) -> Option<String> {
 
 fn format(fields: &Fields, url: Option<&str>) -> Option<String> {
     let from_link = || Some(link(url?)?.path().rsplit_once('.')?.1.to_owned());
-    let text = fields.text(FORMAT).or_else(from_link)?;
-    let text = text.trim_start_matches("audio/").trim_start_matches(['.', 'x', '-']).to_ascii_lowercase();
-    matches!(text.as_str(), "wav" | "mp3" | "ogg" | "flac" | "m4a").then_some(text)
+    loose::format(&fields.text(FORMAT).or_else(from_link)?)
 }
 
 fn link(text: &str) -> Option<Url> {
@@ -245,8 +216,4 @@ fn played_id(url: &Url) -> Option<String> {
 fn segment_after<'u>(url: &'u Url, first: &str, second: &str) -> Option<&'u str> {
     let segments: Vec<&str> = url.path_segments()?.collect();
     segments.windows(3).find(|window| window[0] == first && window[1] == second).map(|window| window[2])
-}
-
-fn plain(text: &str) -> String {
-    text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }

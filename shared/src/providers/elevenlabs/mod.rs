@@ -193,6 +193,14 @@ impl Provider for ElevenLabs {
     }
 }
 
+/// What a body comes to that is taken apart in these pieces: the rest, the audio, and whether that is whole.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz_lift<'p>(pieces: impl IntoIterator<Item = &'p [u8]>) -> (Vec<u8>, Vec<u8>, bool) {
+    let (mut lift, mut rest, mut audio) = (Lift::default(), Vec::new(), Vec::new());
+    pieces.into_iter().for_each(|piece| lift.take(piece, &mut rest, &mut audio));
+    (rest, audio, lift.is_whole())
+}
+
 /// One body on its way in: its signature is computed over every byte, while the audio is taken out of it.
 struct Sifting {
     checking: Checking,

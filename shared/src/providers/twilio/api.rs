@@ -1,4 +1,4 @@
-//! Twilio's REST API (facts: telephony §2.1), for one account.
+//! The REST API (facts: telephony §2.1), for one account.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use reqwest::{RequestBuilder, Response};
@@ -6,7 +6,11 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use super::{ACCOUNT_SID, BASE_URL, NAME, TOKEN, payload};
+use super::{
+    Dialect,
+    dialect::{Credentials, Media},
+    payload,
+};
 use crate::{
     env::{Env, EnvError},
     http::{ClientError, Outside, Vendor},
@@ -17,6 +21,7 @@ const HOST: &str = "twilio.com";
 
 /// Calls the API of one account. Twilio limits how many requests run at once and says 429 then, which pauses all workers.
 pub(super) struct Api {
+    dialect: &'static Dialect,
     vendor: Vendor,
     base: String,
     account: String,
@@ -38,16 +43,24 @@ struct Refusal {
 }
 
 impl Api {
-    pub(super) fn from_env(env: &Env, outside: &Outside) -> Result<Self, EnvError> {
-        let account = env.required(ACCOUNT_SID)?.to_owned();
-        let token = env.secret(TOKEN).ok_or_else(|| EnvError::Missing(TOKEN.to_owned()))?;
-        let base = env.base_url(BASE_URL, "https://api.twilio.com")?;
-        let api = Self { vendor: outside.vendor(NAME, None), base, account, token };
+    pub(super) fn from_env(dialect: &'static Dialect, env: &Env, outside: &Outside) -> Result<Self, EnvError> {
+        let settings = &dialect.settings;
+        let account = env.required(settings.account)?.to_owned();
+        let token = env.secret(settings.token).ok_or_else(|| EnvError::Missing(settings.token.to_owned()))?;
+        let base = match dialect.base_url {
+            Some(usual) => env.base_url(settings.base_url, usual)?,
+            None => env.required(settings.base_url).and_then(|_| env.base_url(settings.base_url, ""))?,
+        };
+        let api = Self { dialect, vendor: outside.vendor(dialect.name, None), base, account, token };
         if !api.is_id("AC", &api.account) {
-            let why = "expected AC and 32 hex digits".to_owned();
-            return Err(EnvError::Invalid { name: ACCOUNT_SID.to_owned(), why });
+            let why = "not the id of an account".to_owned();
+            return Err(EnvError::Invalid { name: settings.account.to_owned(), why });
         }
         Ok(api)
+    }
+
+    pub(super) fn dialect(&self) -> &'static Dialect {
+        self.dialect
     }
 
     pub(super) fn account(&self) -> &str {
@@ -75,17 +88,21 @@ impl Api {
     }
 
     pub(super) async fn call(&self, sid: &str) -> Result<Value, ClientError> {
-        self.read(self.get(&format!("Calls/{sid}.json"))).await
+        self.read(self.get(&format!("Calls/{sid}{}", self.dialect.call_suffix))).await
     }
 
-    /// A recording, deleted ones included: of those Twilio keeps that they were.
+    /// A recording, deleted ones included: of those Twilio keeps that they were. Others ignore what they do not know.
     pub(super) async fn recording(&self, sid: &str) -> Result<Value, ClientError> {
         self.read(self.get(&format!("Recordings/{sid}.json")).query(&[("IncludeSoftDeleted", "true")])).await
     }
 
     /// The recordings of a call; a call has few.
     pub(super) async fn recordings_of(&self, call_sid: &str) -> Result<Vec<Value>, ClientError> {
-        let request = self.get("Recordings.json").query(&[("CallSid", call_sid), ("PageSize", "100")]);
+        let request = if self.dialect.recordings_below_call {
+            self.get(&format!("Calls/{call_sid}/Recordings.json"))
+        } else {
+            self.get("Recordings.json").query(&[("CallSid", call_sid), ("PageSize", "100")])
+        };
         Ok(self.read::<Recordings>(request).await?.recordings)
     }
 
@@ -97,10 +114,15 @@ impl Api {
 
     /// A further page. Its address comes from an answer, so it must lie where the first one did.
     pub(super) async fn recordings_at(&self, page_uri: &str) -> Result<Recordings, ClientError> {
-        if !page_uri.starts_with(&format!("{}?", self.path("Recordings.json"))) {
-            return Err(ClientError::nonsense(NAME, "named a next page that is none of this account's recordings"));
+        // It begins at the host, as some base URLs do not.
+        let below = url::Url::parse(&self.base).map(|base| base.path().trim_end_matches('/').to_owned());
+        let path = page_uri.strip_prefix(below.unwrap_or_default().as_str()).unwrap_or(page_uri);
+        let lists = ["Recordings.json", "Recordings"].map(|list| format!("{}?", self.path(list)));
+        if !lists.iter().any(|list| path.starts_with(list)) {
+            let what = "named a next page that is none of this account's recordings";
+            return Err(ClientError::nonsense(self.dialect.name, what));
         }
-        self.read(self.sign(self.vendor.http().get(format!("{}{page_uri}", self.base)))).await
+        self.read(self.sign(self.vendor.http().get(format!("{}{path}", self.base)))).await
     }
 
     /// Starts to record a call that goes on.
@@ -110,20 +132,25 @@ impl Api {
     }
 
     /// The bytes of a recording; a redirect comes back as it is.
-    pub(super) async fn media(&self, sid: &str, channels: Option<&str>) -> Result<Response, ClientError> {
-        let request = self.get(&format!("Recordings/{sid}.wav"));
-        let request = channels.into_iter().fold(request, |r, n| r.query(&[("RequestedChannels", n)]));
-        self.vendor.send(request).await
+    pub(super) async fn media(&self, sid: &str) -> Result<Response, ClientError> {
+        let request = || self.get(&format!("Recordings/{sid}.wav"));
+        if matches!(self.dialect.media, Media::File { channels: true }) {
+            match self.vendor.send(request().query(&[("RequestedChannels", "2")])).await {
+                // There is only one channel (16113).
+                Err(error) if error.is(400) => {}
+                other => return other,
+            }
+        }
+        self.vendor.send(request()).await
     }
 
-    /// Reads the account itself.
+    /// Reads one recording, if there is one.
     pub(super) async fn check(&self) -> Result<(), ClientError> {
-        let url = format!("{}/2010-04-01/Accounts/{}.json", self.base, self.account);
-        self.read::<Value>(self.sign(self.vendor.http().get(url))).await.map(drop)
+        self.read::<Recordings>(self.get("Recordings.json").query(&[("PageSize", "1")])).await.map(drop)
     }
 
     fn path(&self, resource: &str) -> String {
-        format!("/2010-04-01/Accounts/{}/{resource}", self.account)
+        format!("{}/Accounts/{}/{resource}", self.dialect.version, self.account)
     }
 
     fn get(&self, resource: &str) -> RequestBuilder {
@@ -131,14 +158,17 @@ impl Api {
     }
 
     fn sign(&self, request: RequestBuilder) -> RequestBuilder {
-        request.basic_auth(&self.account, Some(self.token.expose_secret()))
+        match self.dialect.credentials {
+            Credentials::Basic => request.basic_auth(&self.account, Some(self.token.expose_secret())),
+            Credentials::Bearer => request.bearer_auth(self.token.expose_secret()),
+        }
     }
 
     async fn read<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ClientError> {
         let body = self.vendor.send(request).await?.text().await;
-        let body = body.map_err(|error| ClientError::from_transport(NAME, &error))?;
+        let body = body.map_err(|error| ClientError::from_transport(self.dialect.name, &error))?;
         serde_json::from_str(&body)
-            .map_err(|_| ClientError::nonsense(NAME, "answered with something else than promised"))
+            .map_err(|_| ClientError::nonsense(self.dialect.name, "answered with something else than promised"))
     }
 }
 

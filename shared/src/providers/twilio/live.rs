@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 
 use super::{
-    CALLBACK_FRAGMENT, PATH,
+    CALLBACK_FRAGMENT,
     api::{self, Api},
 };
 use crate::{
@@ -29,7 +29,7 @@ pub(super) async fn record(api: &Api, public: Option<&str>, call_sid: &str) -> R
     if known.iter().any(|one| !matches!(one["status"].as_str(), Some("absent" | "deleted" | "failed"))) {
         return Ok(Live::Recording);
     }
-    let callback = public.map(|base| format!("{base}{PATH}{CALLBACK_FRAGMENT}"));
+    let callback = public.map(|base| format!("{base}{}{CALLBACK_FRAGMENT}", api.dialect().routes[0].path));
     let mut form = vec![("RecordingChannels", "dual")];
     if let Some(callback) = &callback {
         form.push(("RecordingStatusCallback", callback));

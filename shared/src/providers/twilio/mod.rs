@@ -1,11 +1,12 @@
 //! Twilio (facts: telephony §2): signed callbacks about recordings and calls, and a REST API that has both.
 //!
-//! - `verify`: the signature. `payload`: what a callback says; what the API says is put into the same form.
+//! - `dialect`: servers that speak the same, SignalWire and Telnyx, as a table of how they differ.
+//! - `verify`: the signature (`ed25519`: Telnyx' own). `payload`: what a callback says; what the API says is put into the same form.
 //! - `api`: the requests. `recording`: the audio by its id. `live`: records a call that is going on.
-//!
-//! Servers that speak the same (SignalWire) need only their own `TWILIO_BASE_URL`.
 
 mod api;
+mod dialect;
+mod ed25519;
 mod live;
 mod payload;
 mod recording;
@@ -17,6 +18,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+pub use self::dialect::{Dialect, SIGNALWIRE, TELNYX, TWILIO};
 use self::{api::Api, payload::Params, verify::Check};
 use super::{Live, Page, Polling, Provider, RecordingError};
 use crate::{
@@ -26,27 +28,14 @@ use crate::{
     sources::{Refused, Source, Unusable, Verified, WebhookRequest, WebhookRoute},
 };
 
-const NAME: &str = "twilio";
-const PATH: &str = "/webhooks/twilio-recording";
-/// Callbacks are about one kilobyte.
-const MAX_BODY: usize = 64 * 1024;
 /// Asks Twilio to repeat a callback up to three times, also when it was answered with an error (facts: telephony §2.2).
 const CALLBACK_FRAGMENT: &str = "#rc=3&rp=all";
 /// Requests of one callback that is repeated share it.
 const TOKEN_HEADER: &str = "i-twilio-idempotency-token";
 
-const ACCOUNT_SID: &str = "TWILIO_ACCOUNT_SID";
-const TOKEN: &str = "TWILIO_AUTH_TOKEN";
-const BASE_URL: &str = "TWILIO_BASE_URL";
-const POLLING: &str = "TWILIO_RECORDING_POLLING";
-const POLL_INTERVAL: &str = "TWILIO_RECORDING_POLL_INTERVAL_MINUTES";
-const VERIFY: &str = "TWILIO_WEBHOOK_VERIFY";
-const HOSTS: &str = "TWILIO_RECORDING_HOSTS";
-
-const ROUTES: &[WebhookRoute] = &[WebhookRoute { path: PATH, hint: "recording", max_bytes: MAX_BODY }];
-
-/// One Twilio account.
+/// One account of Twilio, or of a server that speaks the same.
 pub struct Twilio {
+    dialect: &'static Dialect,
     check: Check,
     api: Api,
     guard: Guard,
@@ -56,21 +45,24 @@ pub struct Twilio {
 }
 
 impl Twilio {
-    /// `None` when no `TWILIO_…` variable is set.
+    /// `None` when none of the vendor's variables (`TWILIO_…`, `SIGNALWIRE_…`, `TELNYX_…`) is set.
     ///
     /// # Errors
-    /// When `TWILIO_ACCOUNT_SID` or `TWILIO_AUTH_TOKEN`, which is also the secret of the webhooks, is missing, or a value
-    /// cannot be used. Names the variable.
-    pub fn from_env(env: &Env, outside: &Outside) -> anyhow::Result<Option<Self>> {
-        let ours = [ACCOUNT_SID, TOKEN, BASE_URL, POLLING, POLL_INTERVAL, VERIFY, HOSTS];
-        if ours.iter().all(|name| env.var(name).is_none()) {
+    /// When account, token or what webhooks are checked with (unless `…_WEBHOOK_VERIFY=off`) is missing, or a value cannot be
+    /// used. Names the variable.
+    pub fn from_env(dialect: &'static Dialect, env: &Env, outside: &Outside) -> anyhow::Result<Option<Self>> {
+        if dialect.settings.all().all(|name| env.var(name).is_none()) {
             return Ok(None);
         }
-        let api = Api::from_env(env, outside)?;
-        let check = Check::from_env(env, api.token())?;
-        let guard = recording::guard(env, outside, api.base())?;
-        let polling = Polling::from_env(env, POLLING, POLL_INTERVAL, 3.0)?;
-        Ok(Some(Self { check, guard, public: public_address(env)?, polling, api }))
+        let api = Api::from_env(dialect, env, outside)?;
+        let check = Check::from_env(dialect, env, api.token())?;
+        let guard = recording::guard(dialect, env, outside, api.base())?;
+        let polling = match dialect.settings.polling {
+            Some([on, interval]) => Polling::from_env(env, on, interval, 3.0)?,
+            None => Polling::No,
+        };
+        let public = public_address(env)?;
+        Ok(Some(Self { dialect, check, guard, public, polling, api }))
     }
 
     /// Reads a callback, or what the API says in the form of one.
@@ -99,7 +91,9 @@ impl Twilio {
         let event = |one: &Value| self.event(payload::as_callback(one, payload::RECORDING), None);
         let read = all.iter().filter(ended).filter_map(|one| {
             event(one)
-                .inspect_err(|error| tracing::warn!(provider = NAME, %error, "a listed recording is left out"))
+                .inspect_err(
+                    |error| tracing::warn!(provider = self.dialect.name, %error, "a listed recording is left out"),
+                )
                 .ok()
         });
         read.collect()
@@ -108,11 +102,11 @@ impl Twilio {
 
 impl Source for Twilio {
     fn id(&self) -> ProviderId {
-        ProviderId::new(NAME)
+        ProviderId::new(self.dialect.name)
     }
 
     fn webhooks(&self) -> &'static [WebhookRoute] {
-        ROUTES
+        self.dialect.routes
     }
 
     fn may_pass(&self, _: &str, headers: &HeaderMap) -> bool {
@@ -120,7 +114,7 @@ impl Source for Twilio {
     }
 
     fn example(&self, _: &WebhookRoute) -> Option<(&'static str, Value)> {
-        let signed: Value = serde_json::from_str(include_str!("../fixtures/twilio_signed.json")).ok()?;
+        let signed: Value = serde_json::from_str(self.dialect.signed).ok()?;
         Some(("application/x-www-form-urlencoded", payload::fields(signed[0]["body"].as_str()?)))
     }
 
@@ -176,7 +170,8 @@ impl Provider for Twilio {
             Err(error) => return Err(error.into()),
         };
         let said = self.event(payload::as_callback(&found, payload::CALL), None);
-        let said = said.map_err(|_| ClientError::nonsense(NAME, "answered with something else than the call"))?;
+        let said =
+            said.map_err(|_| ClientError::nonsense(self.dialect.name, "answered with something else than the call"))?;
         let mut events = vec![said];
         if call.facts.key("recording_sid").is_none() {
             events.extend(self.recordings(&self.api.recordings_of(sid).await?));
@@ -197,7 +192,7 @@ impl Provider for Twilio {
     }
 
     fn records_live(&self) -> bool {
-        true
+        self.dialect.live
     }
 
     async fn record(&self, call: &Call) -> Result<Live, StepError> {
@@ -210,8 +205,12 @@ impl Provider for Twilio {
     async fn check(&self) -> anyhow::Result<String> {
         self.api.check().await?;
         Ok(match (self.public.is_some(), self.polling) {
-            (false, Polling::No | Polling::Off) => {
-                format!("credentials accepted; but nothing will come: set WEBHOOK_BASE_URL or {POLLING}=true")
+            // Telnyx signs no addresses: whether it reaches us, only it knows.
+            (false, Polling::Off) => {
+                format!(
+                    "credentials accepted; but nothing will come: set WEBHOOK_BASE_URL or {}=true",
+                    self.dialect.settings.polling.map_or("polling", |[on, _]| on)
+                )
             }
             _ => "credentials accepted".to_owned(),
         })

@@ -106,9 +106,10 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-/// Whether the text may stand in a path: a SID, or the id of a server with the same API.
+/// Whether the text may stand in a path: a SID, or the id of a server with the same API (Telnyx: `v3:…`).
 pub(super) fn is_id(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    let fine = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b':');
+    (1..=128).contains(&text.len()) && text.bytes().all(fine)
 }
 
 /// Whether the text is an id of Twilio's own, such as `RE` and 32 hex digits.
@@ -192,7 +193,6 @@ fn of_recording(params: &Params, status: &str, facts: CallFacts) -> CallFacts {
         },
         recording_absence: matches!(status, "absent" | "failed").then(|| absence(params, status)),
         recording_announced: known,
-        recording_format: known.then(|| "wav".to_owned()),
         ..facts
     }
 }

@@ -19,6 +19,13 @@ const RECORDING: &str = "RE00000000000000000000000000000001";
 const SIGNED: &str = include_str!("../fixtures/twilio_signed.json");
 /// The callback as it was captured (facts: telephony §2.2).
 const COMPLETED: &str = "AccountSid=AC00000000000000000000000000000001&CallSid=CA00000000000000000000000000000001&ErrorCode=0&RecordingChannels=2&RecordingDuration=42&RecordingSid=RE00000000000000000000000000000001&RecordingSource=StartCallRecordingAPI&RecordingStartTime=Thu%2C+09+Oct+2025+08%3A53%3A20+%2B0000&RecordingStatus=completed&RecordingTrack=both&RecordingUrl=https%3A%2F%2Fapi.twilio.com%2F2010-04-01%2FAccounts%2FAC00000000000000000000000000000001%2FRecordings%2FRE00000000000000000000000000000001";
+const ACCOUNT_SID: &str = "TWILIO_ACCOUNT_SID";
+const TOKEN: &str = "TWILIO_AUTH_TOKEN";
+const POLLING: &str = "TWILIO_RECORDING_POLLING";
+const POLL_INTERVAL: &str = "TWILIO_RECORDING_POLL_INTERVAL_MINUTES";
+const VERIFY: &str = "TWILIO_WEBHOOK_VERIFY";
+const HOSTS: &str = "TWILIO_RECORDING_HOSTS";
+const PATH: &str = "/webhooks/twilio-recording";
 const FORM: &str = "application/x-www-form-urlencoded";
 
 #[derive(Deserialize)]
@@ -34,7 +41,7 @@ struct Signed {
 fn twilio(token: &str, base: &str) -> Twilio {
     let outside = Outside::new(Budgets::unlimited(), Clock::system()).unwrap();
     let env = Env::from_pairs([(ACCOUNT_SID, ACCOUNT), (TOKEN, token), ("WEBHOOK_BASE_URL", base)]);
-    Twilio::from_env(&env, &outside).unwrap().unwrap()
+    Twilio::from_env(&TWILIO, &env, &outside).unwrap().unwrap()
 }
 
 fn passes(twilio: &Twilio, target: &str, headers: &[(&str, &str)], body: &[u8]) -> bool {
@@ -109,11 +116,15 @@ fn without_a_public_address_every_webhook_is_refused_and_verification_is_switche
     let outside = Outside::new(Budgets::unlimited(), Clock::system()).unwrap();
     let start = |more: &[(&str, &str)]| {
         let all = [(ACCOUNT_SID, ACCOUNT), (TOKEN, "token")].iter().chain(more).copied().collect::<Vec<_>>();
-        Twilio::from_env(&Env::from_pairs(all), &outside).unwrap().unwrap()
+        Twilio::from_env(&TWILIO, &Env::from_pairs(all), &outside).unwrap().unwrap()
     };
     assert!(!passes(&start(&[]), PATH, &shown(FORM, "eb2BX7e8kWM6J7FeAqSPbZJ549U="), COMPLETED.as_bytes()));
     assert!(passes(&start(&[(VERIFY, "off")]), PATH, &[], COMPLETED.as_bytes()));
-    assert!(Twilio::from_env(&Env::from_pairs([("WEBHOOK_BASE_URL", "https://a.test")]), &outside).unwrap().is_none());
+    assert!(
+        Twilio::from_env(&TWILIO, &Env::from_pairs([("WEBHOOK_BASE_URL", "https://a.test")]), &outside)
+            .unwrap()
+            .is_none()
+    );
     let wrong: [(&[(&str, &str)], &str); 6] = [
         (&[(TOKEN, "t")], ACCOUNT_SID),
         (&[(ACCOUNT_SID, ACCOUNT)], TOKEN),
@@ -123,7 +134,8 @@ fn without_a_public_address_every_webhook_is_refused_and_verification_is_switche
         (&[(ACCOUNT_SID, ACCOUNT), (TOKEN, "t"), (HOSTS, "*.a.test")], HOSTS),
     ];
     for (settings, variable) in wrong {
-        let error = Twilio::from_env(&Env::from_pairs(settings.iter().copied()), &outside).err().unwrap().to_string();
+        let error =
+            Twilio::from_env(&TWILIO, &Env::from_pairs(settings.iter().copied()), &outside).err().unwrap().to_string();
         assert!(error.contains(variable), "{error}");
     }
 }
@@ -132,12 +144,12 @@ fn without_a_public_address_every_webhook_is_refused_and_verification_is_switche
 fn receive(headers: &[(&str, &str)], body: &str) -> Result<(NewEvent, CallFacts), Unusable> {
     let outside = Outside::new(Budgets::unlimited(), Clock::system()).unwrap();
     let env = Env::from_pairs([(ACCOUNT_SID, ACCOUNT), (TOKEN, "token"), (VERIFY, "off")]);
-    let twilio = Twilio::from_env(&env, &outside).unwrap().unwrap();
+    let twilio = Twilio::from_env(&TWILIO, &env, &outside).unwrap().unwrap();
     let header = |(name, value): &(&str, &str)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
     let headers: HeaderMap = headers.iter().map(header).collect();
     let received_at = DateTime::UNIX_EPOCH;
     let request = WebhookRequest { target: PATH, headers: &headers, body: body.as_bytes(), received_at };
-    let new = twilio.receive(&ROUTES[0], twilio.verify(&request).unwrap())?;
+    let new = twilio.receive(&TWILIO.routes[0], twilio.verify(&request).unwrap())?;
     let NewEvent { provider, account, kind, dedupe_key, body } = new.clone();
     let event = Event { id: EventId::new(), provider, account, kind, dedupe_key, body, received_at };
     let facts = twilio.facts(&event)?;

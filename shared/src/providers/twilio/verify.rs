@@ -1,6 +1,8 @@
 //! `X-Twilio-Signature`: HMAC-SHA1 with the auth token over the exact URL that Twilio called and the form's fields
 //! (facts: telephony §2.3). The URL is made of our own public address and the request target as it came in: whatever a
 //! proxy says about host and scheme, anybody could say.
+//!
+//! SignalWire signs in the same way, and JSON bodies also as hex of the URL and the whole body (its SDKs' validators).
 
 use axum::http::{HeaderMap, header::CONTENT_TYPE};
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -11,62 +13,92 @@ use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 use url::{Url, form_urlencoded};
 
-use super::{CALLBACK_FRAGMENT, VERIFY};
+use super::{
+    CALLBACK_FRAGMENT, Dialect,
+    dialect::Scheme,
+    ed25519::{self, PublicKey},
+};
 use crate::{
     env::{Env, EnvError},
     sources::WebhookRequest,
 };
 
 const HEADER: &str = "x-twilio-signature";
+const SIGNALWIRE_HEADER: &str = "x-signalwire-signature";
 /// In the query of webhooks whose body is no form.
 const BODY_DIGEST: &str = "bodySHA256";
 
 /// How webhooks are checked.
 pub(super) enum Check {
     Signature {
+        scheme: Scheme,
         token: SecretString,
-        /// Where Twilio reaches us. Without it nothing can be verified, so every webhook is refused.
+        /// Where the vendor reaches us. Without it nothing can be verified, so every webhook is refused.
         public: Option<String>,
     },
-    /// Switched off by `TWILIO_WEBHOOK_VERIFY=off`.
+    /// Signed with the key that belongs to this one.
+    Ed25519(PublicKey),
+    /// Switched off by `…_WEBHOOK_VERIFY=off`.
     Off,
 }
 
+/// What a request shows.
+enum Shown {
+    /// Over URL and fields.
+    Fields(Vec<u8>),
+    /// Over URL and body.
+    Body(Vec<u8>),
+}
+
 impl Check {
-    pub(super) fn from_env(env: &Env, token: &SecretString) -> Result<Self, EnvError> {
-        if !env.flag(VERIFY, true)? {
+    pub(super) fn from_env(dialect: &Dialect, env: &Env, token: &SecretString) -> Result<Self, EnvError> {
+        let verify = dialect.settings.verify;
+        if !env.flag(verify, true)? {
             tracing::warn!(
-                provider = super::NAME,
-                "{VERIFY}=off: webhooks are accepted from ANYONE; anybody who knows the address can invent calls"
+                provider = dialect.name,
+                "{verify}=off: webhooks are accepted from ANYONE; anybody who knows the address can invent calls"
             );
             return Ok(Self::Off);
+        }
+        let missing = |name: &str| EnvError::Missing(name.to_owned());
+        let key = match dialect.settings.signing {
+            Some(name) => env.secret(name).ok_or_else(|| missing(name))?,
+            None => token.clone(),
+        };
+        if dialect.scheme == Scheme::Telnyx {
+            let name = dialect.settings.signing.unwrap_or_default().to_owned();
+            let why = "expected 32 bytes in base64, as the portal shows it".to_owned();
+            let key = PublicKey::read(key.expose_secret()).ok_or(EnvError::Invalid { name, why })?;
+            return Ok(Self::Ed25519(key));
         }
         let public = super::public_address(env)?;
         if public.is_none() {
             tracing::warn!(
-                provider = super::NAME,
-                "WEBHOOK_BASE_URL is not set: Twilio signs the address that it calls, so its webhooks are all refused"
+                provider = dialect.name,
+                "WEBHOOK_BASE_URL is not set: the address that is called is signed, so webhooks are all refused"
             );
         }
-        Ok(Self::Signature { token: token.clone(), public })
+        Ok(Self::Signature { scheme: dialect.scheme, token: key, public })
     }
 
     /// Whether there is one signature at all, and anything that it could be compared with.
     pub(super) fn may_pass(&self, headers: &HeaderMap) -> bool {
         match self {
-            Self::Signature { public, .. } => public.is_some() && signature(headers).is_some(),
+            Self::Signature { scheme, public, .. } => public.is_some() && shown(*scheme, headers).is_some(),
+            Self::Ed25519(_) => ed25519::is_signed(headers),
             Self::Off => true,
         }
     }
 
-    /// Whether Twilio signed this very request.
+    /// Whether the vendor signed this very request.
     pub(super) fn passes(&self, request: &WebhookRequest<'_>) -> bool {
-        let Self::Signature { token, public } = self else { return true };
-        let Some(shown) = signature(request.headers) else { return false };
-        let Some(public) = public else { return false };
-        let is_form = content_type(request).is_none_or(|kind| kind == "application/x-www-form-urlencoded");
-        let signed = if is_form { Some(fields(request.body)) } else { digest_matches(request).then(Vec::new) };
-        let Some(signed) = signed else { return false };
+        let (scheme, token, public) = match self {
+            Self::Off => return true,
+            Self::Ed25519(key) => return key.signed(request),
+            Self::Signature { scheme, token, public } => (*scheme, token, public),
+        };
+        let (Some(shown), Some(public)) = (shown(scheme, request.headers), public) else { return false };
+        let Some((shown, signed)) = signed(scheme, request, shown) else { return false };
         // Every spelling is tried, whether or not one matched already.
         let right = spellings(&format!("{public}{}", request.target))
             .into_iter()
@@ -76,10 +108,34 @@ impl Check {
 }
 
 /// The one signature of the request. Several are as bad as none.
-fn signature(headers: &HeaderMap) -> Option<Vec<u8>> {
-    let mut all = headers.get_all(HEADER).iter();
-    let shown = BASE64_STANDARD.decode(all.next()?.as_bytes()).ok()?;
-    all.next().is_none().then_some(shown)
+fn shown(scheme: Scheme, headers: &HeaderMap) -> Option<Shown> {
+    let only = |name: &str| {
+        let mut all = headers.get_all(name).iter();
+        let value = all.next()?.as_bytes();
+        all.next().is_none().then_some(value)
+    };
+    let text = match scheme {
+        Scheme::SignalWire if headers.contains_key(SIGNALWIRE_HEADER) => only(SIGNALWIRE_HEADER)?,
+        _ => only(HEADER)?,
+    };
+    match hex::decode(text) {
+        Ok(bytes) if scheme == Scheme::SignalWire && bytes.len() == 20 => Some(Shown::Body(bytes)),
+        _ => BASE64_STANDARD.decode(text).ok().map(Shown::Fields),
+    }
+}
+
+/// What was signed after the URL, if the request can be as it was signed.
+fn signed(scheme: Scheme, request: &WebhookRequest<'_>, shown: Shown) -> Option<(Vec<u8>, Vec<u8>)> {
+    let shown = match shown {
+        Shown::Body(shown) => return Some((shown, request.body.to_vec())),
+        Shown::Fields(shown) => shown,
+    };
+    let is_form = content_type(request).is_none_or(|kind| kind == "application/x-www-form-urlencoded");
+    if !is_form {
+        return digest_matches(request).then(|| (shown, Vec::new()));
+    }
+    let fields = fields(scheme, request.body).into_iter().flat_map(|(name, value)| [name, value]);
+    Some((shown, fields.collect::<String>().into_bytes()))
 }
 
 fn content_type(request: &WebhookRequest<'_>) -> Option<String> {
@@ -87,11 +143,15 @@ fn content_type(request: &WebhookRequest<'_>) -> Option<String> {
     Some(kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
-/// The form's fields, sorted, each once.
-fn fields(body: &[u8]) -> Vec<(String, String)> {
+/// The form's fields, sorted: Twilio's by name and value, each once; SignalWire's by name, as often as they came.
+fn fields(scheme: Scheme, body: &[u8]) -> Vec<(String, String)> {
     let mut fields: Vec<_> = form_urlencoded::parse(body).into_owned().collect();
-    fields.sort();
-    fields.dedup();
+    if scheme == Scheme::SignalWire {
+        fields.sort_by(|(a, _), (b, _)| a.cmp(b));
+    } else {
+        fields.sort();
+        fields.dedup();
+    }
     fields
 }
 
@@ -133,13 +193,10 @@ fn split(url: &str) -> Option<(&str, &str, Option<&str>, &str)> {
     Some((before, host, port, after))
 }
 
-fn sign(token: &SecretString, url: &str, fields: &[(String, String)]) -> Vec<u8> {
+fn sign(token: &SecretString, url: &str, signed: &[u8]) -> Vec<u8> {
     let mut mac =
         Hmac::<Sha1>::new_from_slice(token.expose_secret().as_bytes()).expect("HMAC takes keys of any length");
     mac.update(url.as_bytes());
-    for (name, value) in fields {
-        mac.update(name.as_bytes());
-        mac.update(value.as_bytes());
-    }
+    mac.update(signed);
     mac.finalize().into_bytes().to_vec()
 }

@@ -94,6 +94,7 @@ fn display_name(provider: &ProviderId) -> String {
     match provider.as_str() {
         "cloudtalk" => "CloudTalk".into(),
         "elevenlabs" => "ElevenLabs".into(),
+        "signalwire" => "SignalWire".into(),
         "gohighlevel" => "GoHighLevel".into(),
         other => {
             let mut rest = other.chars();

@@ -1,0 +1,6 @@
+//! URLs in payloads.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| shared::fuzzing::address(data));

@@ -1,0 +1,6 @@
+//! Audio inside a webhook, in pieces.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| shared::fuzzing::lift(data));

@@ -1,0 +1,6 @@
+//! Files that may be audio.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| shared::fuzzing::recording(data));

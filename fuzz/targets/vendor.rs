@@ -1,0 +1,6 @@
+//! Answers of vendors' APIs.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| shared::fuzzing::vendor(data));

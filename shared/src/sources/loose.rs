@@ -1,0 +1,142 @@
+//! Values as people and half-known systems write them: numbers as text, durations in four ways, times in three.
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use serde_json::Value;
+
+use crate::domain::{CallStatus, Direction, EventKind};
+
+/// What workflow editors insert for an attribute that is not there, or is an object (facts: telephony §1.2).
+const ABSENT: [&str; 4] = ["", "undefined", "null", "[object Object]"];
+/// Longest duration that is believed, in seconds.
+const WEEK: f64 = 7.0 * 86_400.0;
+const FORMATS: [&str; 2] = ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f"];
+
+/// A name of a field without case, blanks and punctuation.
+pub(crate) fn normal(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// The value, if it says anything: text is trimmed, and what stands for nothing is nothing.
+pub(crate) fn present(value: &Value) -> Option<Value> {
+    match value {
+        Value::Bool(_) | Value::Number(_) => Some(value.clone()),
+        Value::String(text) => {
+            // PostgreSQL keeps no NUL in text.
+            let text = text.trim().replace('\0', "");
+            (!ABSENT.contains(&text.as_str())).then_some(Value::String(text))
+        }
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// Text, or a number as text.
+pub(crate) fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(match (number.as_i64(), number.as_f64()) {
+            (None, Some(float)) if float.fract() == 0.0 => format!("{float:.0}"),
+            _ => number.to_string(),
+        }),
+        _ => None,
+    }
+}
+
+/// A switch. Text that is neither yes nor no (a URL, a file name) says that the thing is there.
+pub(crate) fn flag(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(flag) => Some(*flag),
+        Value::Number(number) => Some(number.as_f64() != Some(0.0)),
+        Value::String(text) => {
+            Some(!matches!(text.to_ascii_lowercase().as_str(), "false" | "no" | "off" | "0" | "none" | "n"))
+        }
+        _ => None,
+    }
+}
+
+/// Whether the text is fit for a key: short, and safe in a path.
+pub fn is_key(text: &str) -> bool {
+    let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    (1..=64).contains(&text.len()) && text.chars().all(safe) && text.chars().any(|c| c != '0')
+}
+
+/// Seconds: `120`, `120s`, `2:00`, `0:02:00`.
+pub(crate) fn seconds(text: &str) -> Option<f64> {
+    let number = text.trim_end_matches(|c: char| c.is_alphabetic() || c == '.').trim_end();
+    let unit = text[number.len()..].trim();
+    if !matches!(unit, "" | "s" | "sec" | "sec." | "secs" | "second" | "seconds") {
+        return None;
+    }
+    let mut total = 0.0;
+    for part in number.split(':') {
+        let part: f64 = part.trim().parse().ok().filter(|part: &f64| *part >= 0.0)?;
+        total = total * 60.0 + part;
+    }
+    (total < WEEK).then_some(total)
+}
+
+/// A moment, also as seconds or milliseconds since 1970; one without a time zone is taken as UTC.
+pub(crate) fn moment(text: &str) -> Option<DateTime<Utc>> {
+    if let Ok(at) = DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_rfc2822(text)) {
+        return Some(at.to_utc());
+    }
+    if let Ok(number) = text.parse::<i64>() {
+        let at =
+            if number > 100_000_000_000 { DateTime::from_timestamp_millis } else { |s| DateTime::from_timestamp(s, 0) };
+        return at(number).filter(|_| number > 1_000_000_000);
+    }
+    FORMATS.iter().find_map(|format| NaiveDateTime::parse_from_str(text, format).ok()).map(|at| at.and_utc())
+}
+
+/// A word without case, blanks and punctuation.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// How far a call has come, in whatever word.
+pub(crate) fn status(text: &str) -> Option<CallStatus> {
+    match plain(text).as_str() {
+        "answered" | "completed" | "complete" | "ended" | "finished" | "success" | "voicemail" => {
+            Some(CallStatus::Completed)
+        }
+        "missed" | "noanswer" | "unanswered" | "notanswered" | "busy" | "canceled" | "cancelled" | "abandoned"
+        | "rejected" | "declined" => Some(CallStatus::Missed),
+        "failed" | "error" => Some(CallStatus::Failed),
+        "ringing" | "started" | "inprogress" | "ongoing" | "active" | "initiated" | "queued" => {
+            Some(CallStatus::InProgress)
+        }
+        _ => None,
+    }
+}
+
+/// Who called whom, in whatever word.
+pub(crate) fn direction(text: &str) -> Option<Direction> {
+    match plain(text).as_str() {
+        "incoming" | "inbound" | "in" => Some(Direction::Inbound),
+        "outgoing" | "outbound" | "out" => Some(Direction::Outbound),
+        _ => None,
+    }
+}
+
+/// The format of a recording that we know: of a media type, an extension or a name.
+pub(crate) fn format(text: &str) -> Option<String> {
+    let text = text.trim_start_matches("audio/").trim_start_matches(['.', 'x', '-']).to_ascii_lowercase();
+    matches!(text.as_str(), "wav" | "mp3" | "ogg" | "flac" | "m4a").then_some(text)
+}
+
+/// How far the call has come, given what the event is and what it says of that.
+pub(crate) fn concluded(
+    kind: &EventKind,
+    said: Option<CallStatus>,
+    duration: Option<f64>,
+    recorded: Option<bool>,
+) -> Option<CallStatus> {
+    match kind {
+        EventKind::CallStarted => Some(CallStatus::InProgress),
+        EventKind::CallEnded | EventKind::RecordingAvailable => {
+            let silent = duration == Some(0.0) && recorded != Some(true);
+            let otherwise = if silent { CallStatus::Missed } else { CallStatus::Completed };
+            Some(said.filter(|status| *status != CallStatus::InProgress).unwrap_or(otherwise))
+        }
+        _ => None,
+    }
+}
