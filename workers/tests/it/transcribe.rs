@@ -27,7 +27,7 @@ pub(crate) const KEY: &str = "recordings/cloudtalk/2026/11/call.wav";
 pub(crate) struct World {
     _scratch: Scratch,
     sandbox: Sandbox,
-    app: App,
+    pub(crate) app: App,
 }
 
 impl World {
