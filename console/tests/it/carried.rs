@@ -13,7 +13,7 @@ use workers::pipeline::Pool;
 
 use crate::desk::{Desk, TOKEN};
 
-fn settings(vendors: &BaseUrls) -> [(&'static str, &str); 16] {
+fn settings(vendors: &BaseUrls) -> [(&'static str, &str); 17] {
     [
         ("API_TOKEN", TOKEN),
         ("ELEVENLABS_WEBHOOK_SECRET", "secret"),
@@ -24,6 +24,7 @@ fn settings(vendors: &BaseUrls) -> [(&'static str, &str); 16] {
         ("TWILIO_ACCOUNT_SID", TWILIO_ACCOUNT),
         ("TWILIO_AUTH_TOKEN", "token"),
         ("TWILIO_BASE_URL", &vendors.twilio),
+        ("CHANNELS_TWILIO", "caller,agent"),
         ("OPENAI_BASE_URL", &vendors.openai),
         ("OPENAI_API_KEY", "key"),
         ("CALLMIND_BASE_URL", &vendors.callmind),

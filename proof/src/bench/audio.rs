@@ -90,7 +90,7 @@ fn ourselves(call: &Path) -> anyhow::Result<Work> {
 fn ffmpeg(call: &Path, dir: &Path, complexity: &str) -> anyhow::Result<Option<f64>> {
     let mut ffmpeg = Command::new("ffmpeg");
     ffmpeg.args(["-hide_banner", "-y", "-benchmark", "-threads", "1", "-i"]).arg(call);
-    ffmpeg.args(["-filter_complex", "channelsplit[l][r]"]);
+    ffmpeg.args(["-filter_complex", "asplit[a][b];[a]pan=mono|c0=c0[l];[b]pan=mono|c0=c1[r]"]);
     for side in ["l", "r"] {
         ffmpeg.args(["-map", &format!("[{side}]"), "-c:a", "libopus", "-application", "voip", "-b:a", BITRATE]);
         ffmpeg.args(["-compression_level", complexity]).arg(dir.join(format!("{side}.ogg")));

@@ -189,7 +189,11 @@ const MERGE: [&str; 10] = [
     "update calls set conclusion = (select gone.conclusion from calls gone where gone.id = $2)
         where id = $1 and coalesce(conclusion, 'not-recorded') = 'not-recorded'
         and exists (select 1 from calls gone where gone.id = $2 and gone.conclusion <> 'not-recorded')",
-    "update calls set merged_into = $1 where id = $2 or merged_into = $2",
+    "update pieces set call_id = $1 where call_id = $2
+        and not exists (select 1 from pieces held where held.call_id = $1 and held.key = pieces.key)",
+    "delete from pieces where call_id = $2 and call_id <> $1",
+    "update calls set merged_into = $1 where id = $2",
+    "update calls set merged_into = $1 where merged_into = $2",
     "delete from deliveries where call_id = $1 and content_hash = 'unfinished'
         and exists (select 1 from deliveries told where told.call_id = $2 and told.sink = deliveries.sink
         and told.milestone = deliveries.milestone and told.content_hash <> 'unfinished')",

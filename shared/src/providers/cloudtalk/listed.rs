@@ -21,6 +21,8 @@ const BACK: TimeDelta = TimeDelta::hours(24);
 /// Its first webhook came so long at most before it began or after it ended: `Call → Ended` waits for the wrap-up.
 const EARLY: TimeDelta = TimeDelta::minutes(1);
 const LATE: TimeDelta = TimeDelta::minutes(30);
+/// The same where nothing but the time tells which call it was.
+const HARDLY_LATE: TimeDelta = TimeDelta::minutes(3);
 /// After that long it will not be listed any more.
 const PATIENCE: TimeDelta = TimeDelta::hours(2);
 /// Rows whose UUID is asked for, the likeliest first.
@@ -51,7 +53,7 @@ impl CloudTalk {
         let rows = api.calls_with(phone, call.created_at - BACK).await?;
         let mut near: Vec<Row> = rows.iter().filter_map(Row::read).filter(|row| row.may_be(call)).collect();
         near.sort_by_key(|row| row.distance(call.created_at));
-        let Some(row) = meant(api, near, uuid).await? else {
+        let Some(row) = meant(api, near, uuid, call.facts.ended_at.unwrap_or(call.created_at)).await? else {
             if now - call.created_at > PATIENCE {
                 return Ok(Vec::new());
             }
@@ -77,17 +79,18 @@ impl CloudTalk {
     }
 }
 
-/// The row with that UUID. Where CloudTalk does not say which has which, the nearest in time.
-async fn meant<'r>(api: &Api, near: Vec<Row<'r>>, uuid: &str) -> Result<Option<Row<'r>>, ClientError> {
-    let mut silent = None;
+/// The row with that UUID. Where CloudTalk does not say which has which, the only one that was going on at that time: who
+/// called twice in a row must not become one call.
+async fn meant<'r>(api: &Api, near: Vec<Row<'r>>, uuid: &str, at: DateTime<Utc>) -> Result<Option<Row<'r>>, ClientError> {
+    let mut silent = Vec::new();
     for row in near.into_iter().take(ASKED) {
         match api.uuid_of(&row.id).await? {
             Some(theirs) if theirs.eq_ignore_ascii_case(uuid) => return Ok(Some(row)),
             Some(_) => {}
-            None => silent = silent.or(Some(row)),
+            None => silent.extend(Some(row).filter(|row| at <= row.ended + HARDLY_LATE)),
         }
     }
-    Ok(silent)
+    Ok(silent.pop().filter(|_| silent.is_empty()))
 }
 
 impl<'r> Row<'r> {
