@@ -201,7 +201,10 @@ pub(crate) fn fuzz_reply(body: &[u8]) {
     let Some(reply) = reply::Reply::read(body) else { return };
     let stretches = vec![audio::Span { start: 1.0, end: 6.0 }, audio::Span { start: 9.0, end: 12.0 }];
     let piece = audio::Piece { channel: 0, speech: stretches.clone(), stretches };
-    let turns = turns::merged(&[Bought { piece, reply }], Some([crate::domain::Speaker::Caller, crate::domain::Speaker::Agent]));
+    let turns = turns::merged(
+        &[Bought { piece, reply }],
+        Some([crate::domain::Speaker::Caller, crate::domain::Speaker::Agent]),
+    );
     for turn in &turns {
         assert!(0.0 <= turn.start && turn.start <= turn.end && turn.end <= 12.0, "{} to {}", turn.start, turn.end);
     }

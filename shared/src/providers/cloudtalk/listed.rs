@@ -81,7 +81,12 @@ impl CloudTalk {
 
 /// The row with that UUID. Where CloudTalk does not say which has which, the only one that was going on at that time: who
 /// called twice in a row must not become one call.
-async fn meant<'r>(api: &Api, near: Vec<Row<'r>>, uuid: &str, at: DateTime<Utc>) -> Result<Option<Row<'r>>, ClientError> {
+async fn meant<'r>(
+    api: &Api,
+    near: Vec<Row<'r>>,
+    uuid: &str,
+    at: DateTime<Utc>,
+) -> Result<Option<Row<'r>>, ClientError> {
     let mut silent = Vec::new();
     for row in near.into_iter().take(ASKED) {
         match api.uuid_of(&row.id).await? {

@@ -32,6 +32,9 @@ use crate::{
     tying,
 };
 
+/// Headers, or settings.
+pub type Pairs = Vec<(&'static str, String)>;
+
 /// How one provider is set up, and what it sends.
 pub struct Example {
     /// Its name in the registry.
@@ -49,9 +52,9 @@ pub struct Example {
     /// Whether what it shows depends on the body. Otherwise it is a fixed secret.
     pub signs_bodies: bool,
     /// The headers that show who sent this body to that address at that time.
-    pub sign: fn(address: &str, body: &[u8], now: DateTime<Utc>) -> Vec<(&'static str, String)>,
+    pub sign: fn(address: &str, body: &[u8], now: DateTime<Utc>) -> Pairs,
     /// What is set where the vendor, or its recordings, are at this address, and a call whose recording it has.
-    pub vendor: fn(url: &str) -> (Vec<(&'static str, String)>, CallFacts),
+    pub vendor: fn(url: &str) -> (Pairs, CallFacts),
 }
 
 impl Example {
@@ -65,7 +68,7 @@ impl Example {
         self.start_with(public, Vec::new())
     }
 
-    fn start_with(&self, public: &str, more: Vec<(&str, String)>) -> Arc<dyn Provider> {
+    fn start_with(&self, public: &str, more: Pairs) -> Arc<dyn Provider> {
         let env = self.env(public).with(more);
         let providers = Providers::from_env(&env, &outside()).unwrap();
         let mut started = providers.iter();

@@ -8,6 +8,8 @@ use sha1::Sha1;
 use sha2::Sha256;
 use url::form_urlencoded;
 
+use super::Pairs;
+
 /// What all examples share: secret, token, signing key.
 pub(super) const SECRET: &str = "wsec_0123456789abcdef";
 /// Of the key that signs as Telnyx does; the public part of the key of [`SEED`].
@@ -22,17 +24,15 @@ const SEED: [u8; 32] = {
     seed
 };
 
-pub(super) type Headers = Vec<(&'static str, String)>;
-
-pub(super) fn shown(_: &str, _: &[u8], _: DateTime<Utc>) -> Headers {
+pub(super) fn shown(_: &str, _: &[u8], _: DateTime<Utc>) -> Pairs {
     vec![("authorization", format!("Bearer {SECRET}"))]
 }
 
-pub(super) fn twilio(address: &str, body: &[u8], _: DateTime<Utc>) -> Headers {
+pub(super) fn twilio(address: &str, body: &[u8], _: DateTime<Utc>) -> Pairs {
     vec![("x-twilio-signature", form(address, body))]
 }
 
-pub(super) fn signalwire(address: &str, body: &[u8], _: DateTime<Utc>) -> Headers {
+pub(super) fn signalwire(address: &str, body: &[u8], _: DateTime<Utc>) -> Pairs {
     vec![("x-signalwire-signature", form(address, body))]
 }
 
@@ -48,14 +48,14 @@ fn form(address: &str, body: &[u8]) -> String {
     BASE64_STANDARD.encode(mac.finalize().into_bytes())
 }
 
-pub(super) fn elevenlabs(_: &str, body: &[u8], now: DateTime<Utc>) -> Headers {
+pub(super) fn elevenlabs(_: &str, body: &[u8], now: DateTime<Utc>) -> Pairs {
     let time = now.timestamp().to_string();
     let mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).expect("HMAC takes keys of any length");
     let mac = mac.chain_update(time.as_bytes()).chain_update(b".").chain_update(body);
     vec![("elevenlabs-signature", format!("t={time},v0={}", hex::encode(mac.finalize().into_bytes())))]
 }
 
-pub(super) fn telnyx(_: &str, body: &[u8], now: DateTime<Utc>) -> Headers {
+pub(super) fn telnyx(_: &str, body: &[u8], now: DateTime<Utc>) -> Pairs {
     let time = now.timestamp().to_string();
     let pair = Ed25519KeyPair::from_seed_unchecked(&SEED).expect("a seed of 32 bytes");
     assert_eq!(BASE64_STANDARD.encode(pair.public_key()), PUBLIC_KEY);
