@@ -179,7 +179,7 @@ async fn take_over(tx: &mut Tx, oldest: CallId, other: CallId) -> sqlx::Result<V
     Ok(rows.into_iter().filter_map(|(step, sink, trace)| Some((job(step, sink)?, trace))).collect())
 }
 
-const MERGE: [&str; 10] = [
+const MERGE: [&str; 13] = [
     "update recordings set call_id = $1 where call_id = $2
         and not exists (select 1 from recordings held where held.call_id = $1)",
     "update transcripts set call_id = $1 where call_id = $2

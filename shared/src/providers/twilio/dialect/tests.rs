@@ -188,6 +188,9 @@ fn their_callbacks_are_read_with_ids_of_their_own_sort() {
     assert_eq!(call.direction, None::<Direction>, "it does not say; its API is asked");
 }
 
+/// What is set.
+type Settings<'s> = &'s [(&'s str, &'s str)];
+
 #[test]
 fn each_starts_only_with_what_it_needs_and_names_what_is_missing() {
     let start = |dialect: &'static Dialect, settings: &[(&str, &str)]| {
@@ -201,7 +204,7 @@ fn each_starts_only_with_what_it_needs_and_names_what_is_missing() {
         ("SIGNALWIRE_BASE_URL", "https://a.test/api/laml"),
     ];
     let theirs = [("TELNYX_ACCOUNT_SID", ACCOUNT), ("TELNYX_API_KEY", "KEY1"), ("TELNYX_PUBLIC_KEY", "c2hvcnQ=")];
-    let wrong: [(&'static Dialect, &[(&str, &str)], &str); 6] = [
+    let wrong: [(&'static Dialect, Settings<'_>, &str); 6] = [
         (&SIGNALWIRE, &mine[..1], "SIGNALWIRE_API_TOKEN"),
         (&SIGNALWIRE, &mine[..2], "SIGNALWIRE_BASE_URL"),
         (&SIGNALWIRE, &mine, "SIGNALWIRE_SIGNING_KEY"),
