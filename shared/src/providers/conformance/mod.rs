@@ -256,7 +256,7 @@ pub async fn events_are_tied_to_one_call_in_any_order(shape: Shape) {
 }
 
 async fn tied(db: &Db, provider: &Arc<dyn Provider>, order: Vec<Event>, account: &str) -> Call {
-    let all = Providers::new(vec![provider.clone()]);
+    let providers = Providers::new(vec![provider.clone()]);
     let mut calls: Vec<CallId> = Vec::new();
     let mut last = None;
     for event in order {
@@ -272,9 +272,9 @@ async fn tied(db: &Db, provider: &Arc<dyn Provider>, order: Vec<Event>, account:
         db::events::record(db, &[incoming], now(), now()).await.unwrap();
         // One that came before is known under its first id.
         let Some(event) = db::events::find(db, id).await.unwrap() else { continue };
-        let call = tying::tie(db, &all, &event, &provider.facts(&event).unwrap(), now()).await.unwrap();
+        let call = tying::tie(db, &providers, &event, &provider.facts(&event).unwrap(), now()).await.unwrap();
         // And a step that is repeated ties it again.
-        let again = tying::tie(db, &all, &event, &provider.facts(&event).unwrap(), now()).await.unwrap();
+        let again = tying::tie(db, &providers, &event, &provider.facts(&event).unwrap(), now()).await.unwrap();
         assert_eq!((again.id, &again.facts), (call.id, &call.facts));
         calls.push(call.id);
         last = Some(call);
