@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use anyhow::bail;
 use axum::{
     extract::{Request, State},
-    http::{StatusCode, header, uri::Authority},
+    http::{HeaderValue, StatusCode, Uri, header, uri::Authority},
     middleware::Next,
     response::Response,
 };
@@ -53,6 +53,10 @@ pub(crate) async fn check(State(access): State<Access>, request: Request, next: 
             // A page from elsewhere whose name was pointed at this machine.
             Err(Problem::new(StatusCode::FORBIDDEN, "without API_TOKEN only localhost is answered"))
         }
+        None if is_from_elsewhere(&request) => {
+            // A page from elsewhere that the browser of whoever sits here was shown.
+            Err(Problem::new(StatusCode::FORBIDDEN, "without API_TOKEN no page from elsewhere is answered"))
+        }
         _ => Ok(next.run(request).await),
     }
 }
@@ -66,8 +70,21 @@ fn shows(request: &Request, token: &SecretString) -> bool {
 
 fn is_local(request: &Request) -> bool {
     let host = request.headers().get(header::HOST).and_then(|value| value.to_str().ok()?.parse::<Authority>().ok());
-    host.is_some_and(|host| {
-        let name = host.host().trim_start_matches('[').trim_end_matches(']');
-        name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
-    })
+    host.is_some_and(|host| is_this_machine(host.host()))
+}
+
+/// What browsers say of the page that asks. An origin that is none (`null`) is elsewhere, too.
+fn is_from_elsewhere(request: &Request) -> bool {
+    let headers = request.headers();
+    let local = |origin: &HeaderValue| {
+        let origin = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok());
+        origin.is_some_and(|origin| origin.host().is_some_and(is_this_machine))
+    };
+    headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site")
+        || headers.get(header::ORIGIN).is_some_and(|origin| !local(origin))
+}
+
+fn is_this_machine(host: &str) -> bool {
+    let name = host.trim_start_matches('[').trim_end_matches(']');
+    name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }

@@ -109,11 +109,13 @@ pub(crate) async fn call(State(desk): State<Desk>, Body(body): Body) -> Result<(
     let (started, status) = if elsewhere {
         (asked.registered()?, "registered")
     } else {
-        (desk.api()?.call(&asked.order(&desk.app)?).await.map_err(unstarted)?, "started")
+        let (api, order) = (desk.api()?, asked.order(&desk.app)?);
+        // Nobody is rung up whose call cannot be written down.
+        desk.app.db.ping().await?;
+        (api.call(&order).await.map_err(unstarted)?, "started")
     };
-    let event = elevenlabs::started(&started, desk.app.clock.now());
-    let event = event.ok_or_else(|| unusable("call_sid", "not an id"))?;
-    let (call, _) = known(&desk.app, event).await?;
+    let written = written(&desk.app, &started).await;
+    let call = written.map_err(|problem| if elsewhere { problem } else { unwritten() })?;
     if elsewhere && record {
         due(&desk.app, NewJob::step(Step::Record, call.id, Wake::No)).await?;
     }
@@ -182,6 +184,12 @@ impl Asked {
     }
 }
 
+async fn written(app: &App, started: &StartedCall) -> Result<Call, Problem> {
+    let event = elevenlabs::started(started, app.clock.now());
+    let event = event.ok_or_else(|| unusable("call_sid", "not an id"))?;
+    known(app, event).await.map(|(call, _)| call)
+}
+
 /// Records an event and ties it to its call at once, so that the answer can name it. Its intake finds all done.
 async fn known(app: &App, new: NewEvent) -> Result<(Call, Recorded), Problem> {
     let off = || Problem::new(StatusCode::NOT_IMPLEMENTED, "ElevenLabs is not set up");
@@ -217,6 +225,12 @@ fn unstarted(error: ClientError) -> Problem {
         }
         _ => unanswered(error),
     }
+}
+
+/// Somebody's phone rings: whoever ordered that must not be told to try again.
+fn unwritten() -> Problem {
+    let detail = "the call was started, but could not be written down; its webhooks make it known";
+    Problem::new(StatusCode::BAD_GATEWAY, detail)
 }
 
 fn unanswered(error: ClientError) -> Problem {

@@ -92,27 +92,34 @@ impl Purse {
         Ledger::none().purse(CallId::new(), Step::Transcribe)
     }
 
-    /// Looks whether there is anything left today, before work is begun that leads to a paid request.
+    /// Looks whether there is anything left today, before work is begun that leads to a paid request: at least these US
+    /// dollars, where that is known. More than a whole day's cap is for [`Purse::reserve`] to refuse, which knows the request.
     ///
     /// # Errors
-    /// Snooze when the day's cap is reached.
-    pub async fn open(&self) -> Result<(), StepError> {
+    /// Snooze when the day's cap is reached, or would be passed.
+    pub async fn open(&self, least: Option<f64>) -> Result<(), StepError> {
         let Some((books, cap)) = self.capped() else { return Ok(()) };
         let now = books.clock.now();
         let spent = db::spending::spent(&books.db, &day(now)).await.or_ours()?;
-        if spent >= cap { Err(capped(now)) } else { Ok(()) }
+        let least = least.map_or(0, micros);
+        let passed = least <= cap && spent.saturating_add(least) > cap;
+        if spent >= cap || passed { Err(capped(now)) } else { Ok(()) }
     }
 
     /// Sets aside what a request may cost at most. Without a cap nothing is asked.
     ///
     /// # Errors
-    /// Snooze when it might pass the day's cap.
+    /// Snooze when it might pass the day's cap; fail when it might pass that of a whole day, which no waiting helps. A cap of
+    /// 0 is a pause: it is waited for.
     pub async fn reserve(&self, dollars: Option<f64>) -> Result<Held<'_>, StepError> {
         let Some((books, cap)) = self.capped() else {
             return Ok(Held { purse: self, reserved: 0, day: None });
         };
         let now = books.clock.now();
         let (reserved, day) = (dollars.map_or(0, micros), day(now));
+        if cap > 0 && reserved > cap {
+            return Err(over(reserved, cap));
+        }
         if !db::spending::reserve(&books.db, &day, reserved, cap).await.or_ours()? {
             return Err(capped(now));
         }
@@ -164,6 +171,14 @@ async fn write(db: Db, rows: Vec<Written>) -> Vec<bool> {
 
 fn day(now: DateTime<Utc>) -> String {
     now.date_naive().to_string()
+}
+
+fn over(reserved: Micros, cap: Micros) -> StepError {
+    let dollars = |micros: Micros| micros as f64 / 1e6;
+    let (most, cap) = (dollars(reserved), dollars(cap));
+    let why =
+        anyhow!("one request may cost {most} US dollars, and DAILY_COST_CAP allows {cap} for a whole day: raise it");
+    StepError::fail("request-over-daily-cap", why)
 }
 
 fn capped(now: DateTime<Utc>) -> StepError {

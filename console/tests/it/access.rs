@@ -42,6 +42,26 @@ async fn without_a_token_this_machine_alone_is_answered() {
     assert_eq!(rebound.status(), 403);
 }
 
+#[tokio::test]
+async fn without_a_token_no_page_from_elsewhere_is_answered() {
+    let desk = Desk::with(Shape::Embedded, &[]).await;
+    let cases = [
+        ("sec-fetch-site", "cross-site", 403),
+        ("origin", "https://evil.example.test", 403),
+        ("origin", "http://localhost.example.test:3080", 403),
+        ("origin", "null", 403),
+        ("sec-fetch-site", "same-origin", 200),
+        ("sec-fetch-site", "none", 200),
+        ("origin", "http://localhost:3080", 200),
+        ("origin", "http://127.0.0.1:3080", 200),
+        ("origin", "http://[::1]:3080", 200),
+    ];
+    for (name, value, expected) in cases {
+        let request = desk.app.outside.http.get(format!("{}/calls", desk.base)).header(name, value);
+        assert_eq!(request.send().await.unwrap().status(), expected, "{name}: {value}");
+    }
+}
+
 #[test]
 fn without_a_token_it_refuses_to_listen_for_others() {
     let open = Env::from_pairs([("HOST", "0.0.0.0")]);

@@ -81,7 +81,8 @@ fn standard(contact: &Contact) -> Value {
     json!({
         "contact_id": contact.id, "first_name": other("firstName"), "last_name": other("lastName"),
         "full_name": contact.contact_name, "email": contact.email, "phone": contact.phone,
-        "tags": contact.tags.join(","), "location": {"id": contact.location_id}, "customData": {},
+        "tags": contact.tags.join(","), "date_created": contact.date_added,
+        "location": {"id": contact.location_id}, "customData": {},
     })
 }
 

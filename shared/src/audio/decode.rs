@@ -27,6 +27,8 @@ pub fn decode(path: &Path, mut hear: impl FnMut(Block<'_>) -> std::io::Result<()
     while let Some(packet) = source.next_packet()? {
         let spec = source.decode(&packet)?.map(|samples| {
             samples.copy_to_vecs_planar(&mut raw);
+            // One sample that is no number would spoil every level and every filter behind it.
+            raw.iter_mut().flatten().filter(|sample| !sample.is_finite()).for_each(|sample| *sample = 0.0);
             (samples.spec().rate(), samples.num_planes())
         });
         match (spec, &known) {

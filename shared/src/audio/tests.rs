@@ -107,3 +107,18 @@ fn damaged_files_end_in_an_error_or_in_sound_and_never_in_a_panic() {
         }
     }
 }
+
+#[test]
+fn samples_that_are_no_numbers_are_silence() {
+    let mut sound = [silence(0.5), babble(1.5, 0.7), silence(0.5)].concat();
+    for (at, odd) in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY].into_iter().enumerate() {
+        sound[at * 3000 + 100] = odd;
+    }
+    let bytes: Vec<u8> = sound.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    let size = u32::try_from(bytes.len()).unwrap();
+    let wav = file(&raw_wav(&fmt(3, 1, 32), size + 48, size, &bytes));
+    let decoded = samples(wav.path()).unwrap();
+    assert_eq!(decoded.len(), sound.len());
+    assert!(decoded.iter().all(|sample| sample.is_finite()));
+    assert!((survey(wav.path()).unwrap().speech_seconds() - 1.5).abs() < 0.3);
+}

@@ -1,10 +1,13 @@
 //! Names that only one at a time may hold.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::Db;
+
+/// Names of whoever died are forgotten so long after their time was over.
+const FORGOTTEN: TimeDelta = TimeDelta::hours(1);
 
 /// Takes all of these names until then, or, where somebody else holds one, none of them. Who holds them already holds
 /// them longer.
@@ -37,9 +40,19 @@ pub async fn take(
     })?;
     if taken == names.len() as u64 {
         tx.commit().await?;
+        forget(db, now - FORGOTTEN).await;
         return Ok(true);
     }
     Ok(false)
+}
+
+/// Tidies up. By itself, so that it neither waits while names are held nor undoes that they were taken.
+async fn forget(db: &Db, before: DateTime<Utc>) {
+    let sql = "delete from locks where expires_at < $1";
+    let done: sqlx::Result<()> = on!(db, c => sqlx::query(sql).bind(before).execute(c).await.map(drop));
+    if let Err(error) = done {
+        tracing::debug!(%error, "old locks could not be deleted; the next one who takes one tries again");
+    }
 }
 
 /// Gives back all that this owner holds.

@@ -24,7 +24,8 @@ pub async fn link(db: &Db, side: Side, id: &str) -> sqlx::Result<Option<Link>> {
 /// # Errors
 /// When the database is away.
 pub async fn save_link(db: &Db, link: &Link, now: DateTime<Utc>) -> sqlx::Result<()> {
-    let others = "delete from mirror_links where (cloudtalk_id = $1) <> (gohighlevel_id = $2)";
+    let others = "delete from mirror_links
+        where (cloudtalk_id = $1 and gohighlevel_id <> $2) or (gohighlevel_id = $2 and cloudtalk_id <> $1)";
     let this = "insert into mirror_links (cloudtalk_id, gohighlevel_id, seen, updated_at) values ($1, $2, $3, $4)
         on conflict (cloudtalk_id) do update set seen = excluded.seen, updated_at = excluded.updated_at";
     let mut tx = db.begin().await?;

@@ -32,6 +32,11 @@ const AGENTS: &str = "DIAL_AGENTS";
 /// Between two looks at who is there: a look is one of the 60 requests per minute that CloudTalk allows.
 const LOOK: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(120));
 
+/// Whoever was made a contact longer before the event is not new: workflows can be pointed at any route.
+const NEW: TimeDelta = TimeDelta::hours(1);
+/// When they were made one.
+const CREATED: &[&str] = &["dateadded", "datecreated", "createdat", "contactdateadded", "contactdatecreated"];
+
 /// What our own contacts have as their source in the CRM.
 const CREATED_BY_US: &str = "Tapedeck";
 
@@ -71,6 +76,9 @@ impl Newcomer {
         // Who became a contact because they had a call, or came from CloudTalk, is no news to the agents.
         if fields.text(&["source", "contactsource"]).as_deref() == Some(CREATED_BY_US) {
             return Ok(Err("created-by-us"));
+        }
+        if fields.time(CREATED).is_some_and(|created| created < event.received_at - NEW) {
+            return Ok(Err("not-new"));
         }
         let Some(phone) = phone else { return Ok(Err("no-number")) };
         let contact = id.unwrap_or_else(|| phone.as_str().to_owned());

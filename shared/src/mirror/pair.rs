@@ -51,7 +51,11 @@ impl Mirror {
             Err(why) => return Ok(Err(why)),
         };
         let (there, link) = match there {
-            Some(there) => (there, link.filter(|link| link.seen != Default::default())),
+            Some(there) => {
+                // Of another contact than the linked one, which is gone, nothing was seen yet.
+                let link = link.filter(|link| link.id(side.other()) == there.id && link.seen != Default::default());
+                (there, link)
+            }
             None => return self.create(side, here).await,
         };
         let wrote = self.align(side, &here, &there, link.as_ref(), edited).await?;

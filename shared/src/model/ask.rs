@@ -64,7 +64,8 @@ impl Model {
         if let Some(effort) = &self.settings.effort {
             request["reasoning_effort"] = json!(effort);
         }
-        let held = bill.purse.reserve(self.settings.most(request.to_string().len())).await?;
+        let most = self.settings.most(request.to_string().len());
+        let held = bill.purse.reserve(most).await?;
         let asked = tokio::time::timeout(self.settings.timeout, self.client.chat().create_byot(request)).await;
         let answer: Value = match asked {
             Ok(Ok(answer)) => answer,
@@ -82,7 +83,10 @@ impl Model {
         let completion: Completion = serde_json::from_value(answer).unwrap_or_default();
         let took = completion.usage();
         let tokens = Purchase::Tokens { input: took.input_tokens, output: took.output_tokens };
-        held.paid(&self.settings.model, tokens, self.settings.cost(&took)).await;
+        // A reply is never free: one that does not say what it took may have taken all that was set aside.
+        let untold = completion.is_answer() && took.input_tokens == 0 && took.output_tokens == 0;
+        let cost = if untold { most } else { self.settings.cost(&took) };
+        held.paid(&self.settings.model, tokens, cost).await;
         if !completion.is_answer() {
             return Err(ClientError::nonsense(self.vendor.name(), "answered without a reply in it").into());
         }

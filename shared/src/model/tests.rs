@@ -253,3 +253,20 @@ async fn the_check_looks_the_model_up() {
     assert_eq!(model(&url, &[]).check().await.unwrap(), "gpt-6-luna is there, switched off on 2028-01-01");
     assert!(model(&url, &[("FEEDBACK_MODEL", "gone")]).check().await.is_err());
 }
+
+#[test]
+fn an_odd_count_of_tokens_does_not_spoil_the_reply() {
+    for (usage, expected) in [
+        (json!({"prompt_tokens": "1000", "completion_tokens": 100.0}), (1000, 100)),
+        (json!({"prompt_tokens": null, "completion_tokens": -3}), (0, 0)),
+        (json!({"prompt_tokens": {"text": 5}, "completion_tokens": "many"}), (0, 0)),
+        (json!("none"), (0, 0)),
+        (json!(null), (0, 0)),
+    ] {
+        let answer = json!({"choices": [{"message": {"content": "Hello."}}], "usage": usage});
+        let completion: wire::Completion = serde_json::from_value(answer).unwrap();
+        let told = completion.usage();
+        assert_eq!((told.input_tokens, told.output_tokens), expected);
+        assert_eq!(completion.text(), "Hello.");
+    }
+}

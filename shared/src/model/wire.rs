@@ -10,8 +10,8 @@ use crate::domain::Usage;
 pub(super) struct Completion {
     #[serde(default, deserialize_with = "null_is_default")]
     choices: Vec<Choice>,
-    #[serde(default, deserialize_with = "null_is_default")]
-    usage: TokenUsage,
+    #[serde(default)]
+    usage: Value,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -28,14 +28,6 @@ struct Message {
     content: Value,
     #[serde(default)]
     refusal: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct TokenUsage {
-    #[serde(default, deserialize_with = "null_is_default")]
-    prompt_tokens: i64,
-    #[serde(default, deserialize_with = "null_is_default")]
-    completion_tokens: i64,
 }
 
 /// How the model ended its reply.
@@ -80,9 +72,19 @@ impl Completion {
 
     /// What this answer took; its cost is for the caller to know.
     pub(super) fn usage(&self) -> Usage {
-        let TokenUsage { prompt_tokens, completion_tokens } = self.usage;
-        Usage { input_tokens: prompt_tokens.max(0), output_tokens: completion_tokens.max(0), cost: None }
+        let count = |name: &str| tokens(&self.usage[name]);
+        Usage { input_tokens: count("prompt_tokens"), output_tokens: count("completion_tokens"), cost: None }
     }
+}
+
+/// A number of tokens, in whatever type; 0 when it is none. More than any request takes is cut off.
+fn tokens(count: &Value) -> i64 {
+    let number = match count {
+        Value::Number(number) => number.as_f64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    number.unwrap_or_default().clamp(0.0, f64::from(u32::MAX)) as i64
 }
 
 /// `null` counts as absent.

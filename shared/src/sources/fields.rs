@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::http::{HeaderMap, header::CONTENT_TYPE};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use serde_json::{Map, Value};
 
 pub use super::loose::is_key;
@@ -66,9 +66,11 @@ impl Fields {
         names.iter().find_map(|name| loose::seconds(&self.text(&[name])?))
     }
 
-    /// A moment; one without a time zone is taken as UTC, which is what CloudTalk's API writes.
+    /// A moment of the years 2000 to 2100; one without a time zone is taken as UTC, as CloudTalk's API writes it.
     pub fn time(&self, names: &[&str]) -> Option<DateTime<Utc>> {
-        names.iter().find_map(|name| loose::moment(&self.text(&[name])?))
+        // Others are mistakes, and the database could not hold all of them.
+        let plausible = |at: &DateTime<Utc>| (2000..=2100).contains(&at.year());
+        names.iter().find_map(|name| loose::moment(&self.text(&[name])?).filter(plausible))
     }
 
     /// A switch. Text that is neither yes nor no (a URL, a file name) says that the thing is there.
@@ -98,6 +100,26 @@ impl Fields {
             if let Some(value) = loose::present(value) {
                 self.0.entry(format!("{prefix}{}", loose::normal(name))).or_insert(value);
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(text: &str) -> Option<DateTime<Utc>> {
+        let body = serde_json::json!({"at": text}).to_string();
+        Fields::parse(body.as_bytes()).ok()?.time(&["at"])
+    }
+
+    #[test]
+    fn a_moment_of_another_century_is_none() {
+        for text in ["2026-11-20T09:00:00Z", "2026-11-20 09:00:00", "1795165260", "1795165260000"] {
+            assert!(time(text).is_some(), "{text}");
+        }
+        for text in ["0001-01-01T00:00:00Z", "1999-12-31 23:59:59", "9999-12-31T23:59:59Z", "99999999999999"] {
+            assert_eq!(time(text), None, "{text}");
         }
     }
 }

@@ -1,7 +1,10 @@
 //! Replies that were paid for, kept until the transcript holds them: a try that ends in the middle, however it ends, leaves
 //! the next one only the rest to buy.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -29,10 +32,10 @@ impl Kept {
     }
 }
 
-/// What is kept, as it was when a try began.
+/// What is kept: what was there when a try began, and what it has bought since.
 pub(super) struct Shelf<'a> {
     kept: Option<&'a Kept>,
-    replies: HashMap<String, Reply>,
+    replies: Mutex<HashMap<String, Reply>>,
 }
 
 impl<'a> Shelf<'a> {
@@ -43,7 +46,7 @@ impl<'a> Shelf<'a> {
         };
         // A reply that another version wrote down differently is bought again.
         let replies = rows.into_iter().filter_map(|(key, reply)| Some((key, serde_json::from_value(reply).ok()?)));
-        Ok(Self { kept, replies: replies.collect() })
+        Ok(Self { kept, replies: Mutex::new(replies.collect()) })
     }
 
     /// The name of a piece under which its reply is kept. `terms` is what was asked for, beside the sound.
@@ -56,7 +59,7 @@ impl<'a> Shelf<'a> {
     }
 
     pub(super) fn find(&self, key: &str) -> Option<Reply> {
-        self.replies.get(key).cloned()
+        self.replies.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
     /// The pieces whose replies are here, and those that have to be bought.
@@ -75,10 +78,26 @@ impl<'a> Shelf<'a> {
 
     /// Keeps a reply. Where that fails this try goes on with what it has in hand.
     pub(super) async fn keep(&self, key: &str, reply: &Reply) {
+        self.replies.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned(), reply.clone());
         let Some(kept) = self.kept else { return };
         let reply = json!(reply);
         if let Err(error) = db::pieces::keep(&kept.db, kept.call, key, &reply, kept.clock.now()).await {
             tracing::warn!(%error, "a reply that was paid for could not be kept");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests may panic")]
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_bought_in_this_try_is_found_again_in_it() {
+        let shelf = Shelf::open(None).await.unwrap();
+        let reply = Reply { text: "Words.".to_owned(), ..Reply::default() };
+        assert_eq!(shelf.find("first half"), None);
+        shelf.keep("first half", &reply).await;
+        assert_eq!(shelf.find("first half"), Some(reply));
     }
 }

@@ -98,6 +98,12 @@ impl Speech {
         format!("{}{}", self.listener.model, mono.unwrap_or_default())
     }
 
+    /// US dollars for so many seconds of audio, where the price is known: that of the cheaper model, where there are two.
+    pub fn cost(&self, seconds: f64) -> Option<f64> {
+        let listeners = [Some(&self.listener), self.mono.as_ref()].into_iter().flatten();
+        listeners.filter_map(|listener| listener.cost(seconds)).reduce(f64::min)
+    }
+
     /// Transcribes a file that was heard through. `spool` is a directory for the pieces, which go away with the try. What is
     /// bought goes to `kept` as it comes, and what lies there already is not bought again; `None` keeps nothing.
     ///

@@ -1,5 +1,5 @@
 //! What a server is sent: Ogg/Opus, a tenth of the bytes, or WAV where it takes nothing else. Which that is shows: a server
-//! that refuses the first piece as Opus and takes it as WAV is sent WAV from then on.
+//! that refuses the first piece as Opus, or breaks on it, and takes it as WAV is sent WAV from then on.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -12,8 +12,9 @@ use super::{
 };
 use crate::{
     audio,
-    domain::{StepError, Verdict},
+    domain::StepError,
     env::{Env, EnvError},
+    http::{ClientError, ErrorKind},
 };
 
 /// A piece as a file.
@@ -63,7 +64,7 @@ impl Order<'_> {
                 upload.now(OPUS);
                 Ok(reply)
             }
-            Err(NoReply::Step(error)) if upload.is(UNTRIED) && error.verdict == Verdict::Fail => {
+            Err(NoReply::Step(error)) if upload.is(UNTRIED) && may_be_the_format(&error) => {
                 let reply = self.ask(plain(wav), seconds, format).await?;
                 tracing::info!("the speech server does not take Opus; it is sent WAV");
                 upload.now(WAV);
@@ -72,6 +73,12 @@ impl Order<'_> {
             Err(why) => Err(why),
         }
     }
+}
+
+/// Whether the server said so, if badly: some refuse what they cannot read, and some break on it.
+fn may_be_the_format(error: &StepError) -> bool {
+    let said = error.source.downcast_ref::<ClientError>();
+    said.is_some_and(|error| matches!(error.kind, ErrorKind::Refused | ErrorKind::Broken))
 }
 
 async fn opus(wav: Bytes) -> Result<Sound, NoReply> {

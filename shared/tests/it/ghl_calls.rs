@@ -74,6 +74,23 @@ async fn an_answer_without_a_message_is_no_success() {
 }
 
 #[tokio::test]
+async fn a_conversation_that_refuses_the_call_keeps_nothing_else_from_the_contact() {
+    for status in [403, 404] {
+        let (sandbox, sink) = crm(&[("GHL_CALL_LOG", "provider"), ("GHL_CONVERSATION_PROVIDER_ID", "prov")]).await;
+        sandbox.fault(Fault::status(Vendor::Ghl, status).path("/conversations"));
+        let mut report = sample::ended();
+        report.call.facts.status = Some(CallStatus::Missed);
+        report.recording_link = None;
+        sink.deliver(&report).await.expect("all else is written");
+        let state = sandbox.state().ghl;
+        assert_eq!((state.contacts.len(), state.contacts[0].notes.len()), (1, 1), "{status}");
+        assert!(!state.contacts[0].contact.tags.is_empty(), "{status}");
+        assert!(!sandbox.asked(Vendor::Ghl, "/conversations").is_empty(), "{status}: it was tried");
+        assert!(logged(&sandbox).is_empty(), "{status}");
+    }
+}
+
+#[tokio::test]
 async fn a_workflow_is_started_for_a_missed_call_and_gets_what_it_can_log() {
     let sandbox = Sandbox::start(outside::anywhere()).await.expect("a free port");
     let url = format!("{}/hooks/LOC1/webhook-trigger/abc", sandbox.base_urls().ghl);
@@ -90,6 +107,20 @@ async fn a_workflow_is_started_for_a_missed_call_and_gets_what_it_can_log() {
     assert_eq!((&started["status"], &started["direction"]), (&"no-answer".into(), &"inbound".into()));
     assert_eq!((&started["phone"], &started["from"]), (&"+393501234567".into(), &"+393501234567".into()));
     assert_eq!(started["contact_id"], state.contacts[0].contact.id);
+}
+
+#[tokio::test]
+async fn a_workflow_that_has_moved_was_not_started() {
+    let sandbox = Sandbox::start(outside::anywhere()).await.expect("a free port");
+    let url = format!("{}/hooks/LOC1/webhook-trigger/abc", sandbox.base_urls().ghl);
+    let env = env(&sandbox, &[("GHL_CALL_LOG", "workflow"), ("GHL_CALL_LOG_URL", url.as_str())]);
+    let sink = GoHighLevel::from_env(&env, &outside::impatient()).expect("good settings").expect("it is configured");
+    sandbox.fault(Fault::status(Vendor::Ghl, 307).path("/hooks/").times(1));
+    let mut report = sample::ended();
+    report.recording_link = None;
+    report.call.facts.status = Some(CallStatus::Missed);
+    sink.deliver(&report).await.expect_err("it is elsewhere");
+    assert!(sandbox.state().ghl.triggered.is_empty());
 }
 
 #[tokio::test]

@@ -70,11 +70,12 @@ async fn a_cap_holds_until_midnight_however_many_spend(shape: Shape) {
     });
     let bought = futures::future::join_all(spenders).await.into_iter().filter(|bought| *bought).count();
     assert_eq!(bought, 14, "0.98 of a dollar");
-    assert!(purse().open().await.is_ok(), "two cents are left");
+    assert!(purse().open(None).await.is_ok() && purse().open(Some(0.02)).await.is_ok(), "two cents are left");
+    assert!(purse().open(Some(0.03)).await.is_err(), "and not three");
     assert!(buy(&purse(), 0.02).await, "and can be spent");
-    assert!(purse().open().await.is_err());
+    assert!(purse().open(None).await.is_err());
     after.store(3600, Ordering::SeqCst);
-    assert!(purse().open().await.is_ok() && buy(&purse(), 0.07).await, "a new day");
+    assert!(purse().open(Some(0.07)).await.is_ok() && buy(&purse(), 0.07).await, "a new day");
     let days = db::spending::since(&db, NaiveDate::from_ymd_opt(2026, 11, 20).unwrap()).await.unwrap();
     let days: Vec<_> = days.iter().map(|sum| (sum.day.as_str(), sum.requests, sum.seconds, sum.micros)).collect();
     assert_eq!(days, [("2026-11-20", 15, 900.0, 1_000_000), ("2026-11-21", 1, 60.0, 70_000)]);
@@ -102,6 +103,20 @@ async fn what_was_reserved_is_given_back_when_less_was_paid_or_nothing() {
     let held = purse.reserve(Some(0.9)).await.unwrap();
     held.released().await;
     assert!(purse.reserve(Some(0.9)).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_request_that_no_day_can_pay_needs_a_person() {
+    let scratch = Scratch::new(Shape::Embedded).await;
+    let db = scratch.db().await;
+    let call = call(&db).await;
+    let refused = async |cap: &str| {
+        let purse = ledger(&db, &[("DAILY_COST_CAP", cap)], &clock(&Arc::default())).purse(call, Step::Analyze);
+        let error = purse.reserve(Some(1.5)).await.err().unwrap();
+        (error.verdict, error.reason.into_owned())
+    };
+    assert_eq!(refused("1").await, (Verdict::Fail, "request-over-daily-cap".to_owned()));
+    assert_eq!(refused("0").await.1, "daily-cost-cap", "a cap of nothing is a pause");
 }
 
 #[tokio::test]

@@ -75,7 +75,18 @@ impl Place for Receiver {
     }
 }
 
-shared::sink_conformance!(receiver);
+// All of it but that a refused request needs a person: a receiver may be mended.
+shared::sink_conformance!(receiver:
+    delivering_twice_sends_nothing_the_second_time,
+    delivering_again_without_memory_leaves_one,
+    a_lost_reply_leaves_one,
+    milestone_by_milestone_leaves_what_all_at_once_does,
+    changed_content_is_brought_without_a_second_copy,
+    waits_exactly_as_long_as_the_vendor_says,
+    a_broken_or_silent_vendor_is_tried_again,
+    a_call_with_a_hidden_number_is_no_failure,
+    doctor_leaves_nothing_behind,
+);
 
 #[tokio::test]
 async fn each_milestone_is_told_once_and_in_order() {
@@ -136,8 +147,24 @@ async fn while_a_secret_is_replaced_receivers_with_either_verify() {
     sink(&url, &both).expect("good settings").deliver(&sample::ended()).await.expect("one signature is right");
     let wrong = sink(&url, ANOTHER_SECRET).expect("good settings");
     let error = wrong.deliver(&sample::ended()).await.expect_err("no signature is right");
-    assert_eq!((error.verdict, error.reason.as_ref()), (Verdict::Fail, "vendor-refuses-credentials"));
+    assert_eq!((error.verdict, error.reason.as_ref()), (Verdict::Retry { after: None }, "target-refuses"));
     assert!(wrong.check().await.is_err(), "and doctor says so");
+}
+
+#[tokio::test]
+async fn what_is_refused_is_tried_again_and_its_error_says_nothing_of_the_call() {
+    for status in [400, 401, 403, 404, 422] {
+        let receiver = receiver().await;
+        let mut report = sample::analyzed();
+        receiver.trouble(Trouble::Status(status, None));
+        let error = bring(&receiver, &mut report).await.expect_err("it refuses");
+        assert_eq!((error.verdict, error.reason.as_ref()), (Verdict::Retry { after: None }, "target-refuses"));
+        let text = format!("{error:#}");
+        for secret in ["393501234567", "invoice", "https://calls.example.test", "Mario"] {
+            assert!(!text.contains(secret), "{secret} in {text}");
+        }
+        bring(&receiver, &mut report).await.expect("it was mended");
+    }
 }
 
 #[tokio::test]

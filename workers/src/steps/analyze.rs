@@ -58,6 +58,24 @@ impl Analyze {
         }
     }
 
+    /// What becomes of a call with these words. `renewed` is one that has feedback and is to be judged again.
+    async fn judged(&self, call: Call, transcript: &Transcript, renewed: bool) -> Result<Outcome, StepError> {
+        if let Some(conclusion) = not_worth_judging(&call, transcript) {
+            return Ok(self.skipped(call, conclusion, conclusion.as_str()));
+        }
+        let Some(model) = &self.model else {
+            let conclusion = if renewed { Conclusion::Analyzed } else { Conclusion::NotAnalyzed };
+            return Ok(self.skipped(call, conclusion, "no-model"));
+        };
+        let recording = db::recordings::find(&self.db, call.id).await.or_ours()?;
+        let purse = self.ledger.purse(call.id, Step::Analyze);
+        let feedback = feedback(model, transcript, recording.as_ref(), &purse).await?;
+        let id = call.id;
+        let mut outcome = self.concluded(call, Conclusion::Analyzed);
+        outcome.writes.insert(0, Write::Feedback(id, feedback));
+        Ok(outcome)
+    }
+
     fn skipped(&self, call: Call, conclusion: Conclusion, reason: impl Into<Reason>) -> Outcome {
         Outcome { skipped: Some(reason.into()), ..self.concluded(call, conclusion) }
     }
@@ -94,23 +112,22 @@ impl Run for Analyze {
         let kept = transcript.ok_or_else(|| anyhow!("it has no transcript")).or_fail("transcript-gone")?;
         // What was transcribed before redaction was switched on may hold more than it should.
         let transcript = self.redact.apply(kept.clone());
-        if let Some(conclusion) = not_worth_judging(&call, &transcript) {
-            return Ok(self.skipped(call, conclusion, conclusion.as_str()));
+        let outcome = self.judged(call, &transcript, renewed).await;
+        if transcript == kept {
+            return outcome;
         }
-        let Some(model) = &self.model else {
-            let conclusion = if renewed { Conclusion::Analyzed } else { Conclusion::NotAnalyzed };
-            return Ok(self.skipped(call, conclusion, "no-model"));
-        };
-        let recording = db::recordings::find(&self.db, call.id).await.or_ours()?;
-        let purse = self.ledger.purse(call.id, Step::Analyze);
-        let feedback = feedback(model, &transcript, recording.as_ref(), &purse).await?;
-        let id = call.id;
-        let mut outcome = self.concluded(call, Conclusion::Analyzed);
-        outcome.writes.insert(0, Write::Feedback(id, feedback));
-        if transcript != kept {
-            outcome.writes.insert(0, Write::Transcript(id, transcript));
+        // However it ends.
+        let redacted = Write::Transcript(id, transcript);
+        match outcome {
+            Ok(mut outcome) => {
+                outcome.writes.insert(0, redacted);
+                Ok(outcome)
+            }
+            Err(mut error) => {
+                error.writes.insert(0, redacted);
+                Err(error)
+            }
         }
-        Ok(outcome)
     }
 }
 

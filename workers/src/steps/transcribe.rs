@@ -26,6 +26,9 @@ use tokio::io::AsyncWriteExt;
 
 use crate::step::Run;
 
+/// Seconds of audio in one request, at most.
+const ONE_REQUEST: f64 = 120.0;
+
 /// The step.
 pub struct Transcribe {
     clock: Clock,
@@ -153,7 +156,7 @@ impl Run for Transcribe {
         };
         let convention = self.convention(&call, &recording)?;
         let purse = self.ledger.purse(call.id, Step::Transcribe);
-        purse.open().await?;
+        purse.open(speech.cost(recording.duration_seconds.min(ONE_REQUEST))).await?;
         let file = self.download(&recording).await?;
         let survey = speech::survey(file.path()).await?;
         self.keep_waveform(&recording, &survey).await?;

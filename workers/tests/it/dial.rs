@@ -170,7 +170,7 @@ async fn while_nobody_is_free_it_is_waited_for_so_long_and_no_longer() {
 }
 
 #[tokio::test]
-async fn people_are_left_in_peace_at_night_or_when_they_want_it_or_when_we_made_them_contacts() {
+async fn people_are_left_in_peace_at_night_or_when_they_want_it_or_when_they_are_not_new_to_us() {
     // Always night: an hour that began an hour from now.
     let now = shared::clock::Clock::system().now();
     let (from, to) = (now + Duration::from_secs(3600), now + Duration::from_secs(7200));
@@ -187,6 +187,8 @@ async fn people_are_left_in_peace_at_night_or_when_they_want_it_or_when_we_made_
         (json!({"id": "C1", "phone": "+393500000100", "dnd": true}), "do-not-disturb"),
         (json!({"id": "C1", "phone": "+393500000100", "source": "Tapedeck"}), "created-by-us"),
         (json!({"id": "C1", "email": "ada@example.test"}), "no-number"),
+        (json!({"id": "C1", "phone": "+393500000100", "dateAdded": "2020-01-01T09:00:00.000Z"}), "not-new"),
+        (json!({"contact_id": "C1", "phone": "+393500000100", "date_created": "2020-01-01T09:00:00.000Z"}), "not-new"),
     ];
     for (body, reason) in cases {
         let event = at.event(&body, Duration::ZERO).await;

@@ -1,6 +1,6 @@
 //! What the model is asked and what becomes of its replies, through the analyze step and the sandbox's model.
 
-use sandbox::{Bent, Fault, Sandbox};
+use sandbox::{Bent, Fault, Sandbox, Vendor};
 use serde_json::{Value, json};
 use shared::domain::{Conclusion, Feedback, Outcome, Speaker, StepError, Verdict, Write};
 
@@ -183,4 +183,23 @@ async fn words_that_were_kept_before_redaction_was_on_are_redacted_before_anybod
     assert_eq!(kept.unwrap().turns[1].text, "Fine, that is [card number], until December.");
     let asked = asked(&sandbox)[0].to_string();
     assert!(asked.contains("that is [card number], until") && !asked.contains("1111"), "{asked}");
+}
+
+#[tokio::test]
+async fn kept_words_are_redacted_however_the_try_ends() {
+    let said = "Fine, that is 4111 1111 1111 1111, until December.";
+    let given = || transcribed(vec![turn(Speaker::Caller, 2.0, 9.0, said)]);
+    let redacted = |writes: &[Write]| {
+        let texts = writes.iter().filter_map(|write| match write {
+            Write::Transcript(_, transcript) => Some(transcript.turns[0].text.as_str()),
+            _ => None,
+        });
+        texts.collect::<Vec<_>>() == ["Fine, that is [card number], until December."]
+    };
+    let (_, without_a_model) = analyze(&[], given()).await.unwrap();
+    assert!(redacted(&without_a_model.writes));
+    let sandbox = sandbox().await;
+    sandbox.fault(Fault::status(Vendor::Openai, 502));
+    let failed = judged(&sandbox, &[], given()).await.unwrap_err();
+    assert!(redacted(&failed.writes));
 }

@@ -326,6 +326,11 @@ async fn waits_instead_of_spending_more_than_the_daily_cap() {
     let world = World::new(&[("DAILY_COST_CAP", "0.0001")]).await;
     let call = world.call(Some(&sample().wav), None).await;
     let error = world.run(&call).await.unwrap_err();
+    assert_eq!((error.verdict, error.reason.as_ref()), (Verdict::Fail, "request-over-daily-cap"), "no day can pay it");
+    assert_eq!(world.bought(), 0);
+    let world = World::new(&[("DAILY_COST_CAP", "0")]).await;
+    let call = world.call(Some(&sample().wav), None).await;
+    let error = world.run(&call).await.unwrap_err();
     assert_eq!(error.reason, "daily-cost-cap");
     assert!(matches!(error.verdict, Verdict::Snooze { .. }), "{error}");
     assert_eq!(world.bought(), 0);

@@ -128,7 +128,7 @@ const NO_SECRETS: [&str; 60] = [
     "when",
     "if",
 ];
-/// What is said of a password when it is spelled out.
+/// Words that a password has at most.
 const LONGEST_PASSWORD: usize = 8;
 /// Fewer digits are no code, more are something else.
 const CODE: std::ops::RangeInclusive<usize> = 3..=8;
@@ -167,7 +167,7 @@ fn password(tokens: &[Token], behind: usize) -> Option<Span> {
     let mut from = behind;
     let mut linked = asked.then.contains([':', '=']);
     if answered {
-        from = tokens.iter().position(|token| token.turn > asked.turn)?;
+        from = tokens.partition_point(|token| token.turn <= asked.turn);
         linked = true;
     }
     let turn = tokens.get(from)?.turn;
@@ -176,21 +176,55 @@ fn password(tokens: &[Token], behind: usize) -> Option<Span> {
     }
     while let Some(token) = tokens.get(from).filter(|token| token.turn == turn && LINKS.contains(&token.word.as_str()))
     {
+        // "S, E, C": here it is a letter of the secret. In "it's" it is none, nor is an "è".
+        if linked
+            && token.word.is_ascii()
+            && token.word.len() == 1
+            && !is_elided(tokens, from)
+            && is_spelled(tokens, from)
+        {
+            break;
+        }
         linked |= VERBS.contains(&token.word.as_str());
         // "Yes" may be all of the answer, or what goes before it.
-        if token.ends_clause() && !answered {
+        if token.ends_clause() && !answered && !(linked && is_spelled(tokens, from + 1)) {
             return None;
         }
         from += 1;
     }
     let first = tokens.get(from).filter(|token| token.turn == turn && linked)?;
-    if first.word == TAKEN || NO_SECRETS.contains(&first.word.as_str()) {
+    if first.word == TAKEN || NO_SECRETS.contains(&first.word.as_str()) && !is_spelled(tokens, from) {
         return None;
     }
     let rest =
         tokens[from..].iter().take(LONGEST_PASSWORD).take_while(|token| token.turn == turn && token.word != TAKEN);
     let length = rest.clone().position(|token| token.ends_clause()).map_or(rest.count(), |last| last + 1);
-    Some(from..from + length)
+    Some(from..from + length.max(spelled(tokens, from)))
+}
+
+/// How many letters and digits are said one by one from here on, in the same turn, whatever stands between them.
+fn spelled(tokens: &[Token], from: usize) -> usize {
+    let Some(first) = tokens.get(from) else { return 0 };
+    let single =
+        |token: &Token| token.word != TAKEN && (token.word.chars().nth(1).is_none() || !token.digits.is_empty());
+    tokens[from..].iter().take_while(|token| token.turn == first.turn && single(token)).count()
+}
+
+/// Whether something is spelled out from here on. "I, I don't know" is somebody who stammers.
+fn is_spelled(tokens: &[Token], from: usize) -> bool {
+    match spelled(tokens, from) {
+        0 | 1 => false,
+        2 => tokens[from].word != tokens[from + 1].word,
+        _ => true,
+    }
+}
+
+/// Whether an apostrophe ties it to the word before or behind it: "it's", "c'est".
+fn is_elided(tokens: &[Token], at: usize) -> bool {
+    let apostrophe = ['\'', '’'];
+    let before = at.checked_sub(1).and_then(|before| tokens.get(before));
+    let tied = before.is_some_and(|before| before.turn == tokens[at].turn && before.then.ends_with(apostrophe));
+    tied || tokens[at].then.starts_with(apostrophe)
 }
 
 /// A code: the first digits behind the announcement, in the same turn or at the beginning of one of the next two.
@@ -198,11 +232,12 @@ fn code(tokens: &[Token], behind: usize) -> Option<Span> {
     let asked = tokens[behind - 1].turn;
     let within = |at: &usize| {
         let turn = tokens[*at].turn;
-        let begin = if turn == asked { behind } else { tokens.iter().position(|t| t.turn == turn).unwrap_or(*at) };
-        turn <= asked + 2 && at - begin < CODE_WITHIN
+        let begin = if turn == asked { behind } else { tokens.partition_point(|token| token.turn < turn) };
+        at - begin < CODE_WITHIN
     };
     let counts = |at: &usize| !tokens[*at].digits.is_empty() && !is_article(tokens, *at);
-    let first = (behind..tokens.len()).take_while(|at| tokens[*at].word != TAKEN).filter(within).find(counts)?;
+    let near = |at: &usize| tokens[*at].turn <= asked + 2 && tokens[*at].word != TAKEN;
+    let first = (behind..tokens.len()).take_while(near).filter(within).find(counts)?;
     // "The PIN is wrong. My order is 12345": another sentence is about something else.
     let same_sentence = |token: &Token| token.turn != tokens[first].turn || !token.then.starts_with(['.', '!']);
     if !tokens[behind..first].iter().all(same_sentence) {

@@ -123,6 +123,24 @@ fn secrets_are_taken_out_behind_the_words_that_announce_them() {
 }
 
 #[test]
+fn a_password_that_is_spelled_out_leaves_no_letter_behind() {
+    for (said, expected) in [
+        ("My password is H, U, N, T, E, R, two", "My password is [secret]"),
+        ("My password is S, E, C, R, E, T", "My password is [secret]"),
+        ("My password is I, A, O, 4. 5. 6. Got that.", "My password is [secret]. Got that."),
+        ("My password is, H. U. N. T. E. R. T. W. O. thanks.", "My password is, [secret]. thanks."),
+        ("La mia password è S, E, G, R, E, T, O, grazie.", "La mia password è [secret], grazie."),
+    ] {
+        assert_eq!(one(said), expected);
+        assert_eq!(one(expected), expected);
+    }
+    let answer = |said: &str| left(&all(), &["What is your password?", said]).remove(1);
+    assert_eq!(answer("It's S, E, C, R, E, T."), "It's [secret].");
+    assert_eq!(answer("S, E, C, R, E, T."), "[secret].");
+    assert_eq!(answer("I, I don't know."), "I, I don't know.");
+}
+
+#[test]
 fn what_was_taken_out_is_noted_and_doing_it_again_changes_nothing() {
     let said = ["4111 1111 1111 1111, and my PIN is 1234", "DE89 3704 0044 0532 0130 00"];
     let once = all().apply(transcript(&said));

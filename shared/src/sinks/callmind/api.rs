@@ -105,17 +105,25 @@ impl Api {
         request.header("Accept", "application/json")
     }
 
-    /// A token that is refused may have expired: once, it is sent again with another.
+    /// A token that is refused may have expired: once, it is sent again with another. Where that one is refused, too, its
+    /// source may be behind, and the job waits for the next.
     async fn send(&self, request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), ClientError> {
         let again = request.try_clone();
         let token = self.tokens.current().await?;
         match self.send_once(request.bearer_auth(token.expose_secret())).await {
             Err(error) if error.is(401) => match (again, self.tokens.instead_of(&token).await?) {
-                (Some(again), Some(token)) => self.send_once(again.bearer_auth(token.expose_secret())).await,
+                (Some(again), Some(token)) => {
+                    let sent = self.send_once(again.bearer_auth(token.expose_secret())).await;
+                    sent.map_err(|error| if error.is(401) { self.behind() } else { error })
+                }
                 _ => Err(error),
             },
             sent => sent,
         }
+    }
+
+    fn behind(&self) -> ClientError {
+        ClientError::no_credentials(self.vendor.name(), "refuses the token, and the one that came in its place")
     }
 
     async fn send_once(&self, request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), ClientError> {

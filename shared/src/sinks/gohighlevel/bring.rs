@@ -13,15 +13,17 @@ use super::{
 };
 use crate::{
     domain::{Delivery, Milestone, Phone, Report, StepError, Write},
-    http::ClientError,
+    http::{ClientError, ErrorKind},
     sinks::content_hash,
 };
 
 /// The milestones that leave something in the CRM.
 pub const WANTED: [Milestone; 3] = [Milestone::Ended, Milestone::Recorded, Milestone::Analyzed];
 
-/// A number is held so long while its contact is made, and until the searches know it.
-const CREATING: Duration = Duration::from_secs(10);
+/// A number is held so long while its contact is made: longer than a delivery may take.
+const CREATING: Duration = Duration::from_secs(150);
+/// And so long once it is made, until the searches know it.
+const SETTLING: Duration = Duration::from_secs(10);
 /// Whoever finds it held comes back so much later.
 const BUSY: Duration = Duration::from_secs(2);
 
@@ -102,7 +104,7 @@ impl<'a> Bringing<'a> {
             return Ok(());
         }
         let kept = self.kept_contact().or_else(|| self.known_contact());
-        match self.carry_out_for(kept.clone(), plan, refs).await {
+        let written = match self.carry_out_for(kept.clone(), plan, refs).await {
             Err(error) if kept.is_some() && is_gone(&error) => {
                 tracing::info!("the CRM's contact of this call is gone; looking for another");
                 self.contact = None;
@@ -113,7 +115,26 @@ impl<'a> Bringing<'a> {
                 self.carry_out_for(None, plan, refs).await
             }
             other => other,
+        };
+        written?;
+        self.log_call(plan, refs).await
+    }
+
+    /// The conversation comes last and may be done without: what it refuses keeps nothing else from the CRM, and does not
+    /// mean that the contact is gone.
+    async fn log_call(&self, plan: &Plan, refs: &mut Refs) -> Result<(), ClientError> {
+        let call = plan.call_log.as_ref().filter(|_| refs.call_logged.is_none() && refs.skipped.is_none());
+        let (Some(call), Some(contact)) = (call, &refs.contact_id) else { return Ok(()) };
+        let again = self.report.maybe_written;
+        let logged = self.crm.call_log.write(&self.crm.api, contact, call, again).await;
+        match logged {
+            Ok(message) => refs.call_logged = Some(message),
+            Err(error) if error.kind == ErrorKind::Refused => {
+                tracing::warn!(%error, "the CRM refuses to log a call in its contact's conversation");
+            }
+            Err(error) => return Err(error),
         }
+        Ok(())
     }
 
     /// Tags come last: automations start on them and read the fields.
@@ -143,10 +164,6 @@ impl<'a> Bringing<'a> {
             }
             None => contact,
         };
-        if let Some(call) = plan.call_log.as_ref().filter(|_| refs.call_logged.is_none()) {
-            let again = self.report.maybe_written;
-            refs.call_logged = Some(self.crm.call_log.write(&self.crm.api, &contact.id, call, again).await?);
-        }
         let lacking = contact.lacks(&plan.tags);
         if !lacking.is_empty() {
             self.crm.api.add_tags(&contact.id, &lacking).await?;
@@ -168,10 +185,12 @@ impl<'a> Bringing<'a> {
     }
 
     /// Where a location allows duplicates, two calls of one new number would make two contacts: one at a time. The number is
-    /// held a while longer, for the searches may not know the new contact at once.
+    /// held a while longer, for the searches may not know the new contact at once; and until the time is over where nobody
+    /// knows whether one was made.
     async fn create(&self, phone: &Phone) -> Result<Contact, ClientError> {
+        let names = [format!("phone:{phone}")];
         let held = self.crm.locks.hold(CREATING);
-        if !held.take(&[format!("phone:{phone}")]).await.unwrap_or(false) {
+        if !held.take(&names).await.unwrap_or(false) {
             return Err(ClientError::paused("gohighlevel", BUSY));
         }
         if let Some(contact) = self.crm.api.find_contact(phone).await? {
@@ -180,9 +199,19 @@ impl<'a> Bringing<'a> {
         }
         let known = &self.report.call.facts.contact;
         let fields = ContactFields { name: known.name.clone(), phone: Some(phone.clone()), email: known.email.clone() };
-        let contact = self.crm.api.create_contact(&fields, &[]).await?;
-        held.expire();
-        Ok(contact)
+        let created = self.crm.api.create_contact(&fields, &[]).await;
+        if created.as_ref().is_err_and(may_be_done) {
+            held.expire();
+            return created;
+        }
+        held.release().await;
+        if created.is_ok() {
+            let settling = self.crm.locks.hold(SETTLING);
+            // Whoever was faster holds it by now, and that will do.
+            let _ = settling.take(&names).await;
+            settling.expire();
+        }
+        created
     }
 
     fn phone(&self) -> Option<&'a Phone> {
@@ -253,4 +282,9 @@ impl<'a> Bringing<'a> {
         let held = brought.or_else(|| self.report.held(milestone));
         held.and_then(|d| Refs::deserialize(&d.refs).ok()).unwrap_or_default()
     }
+}
+
+/// Whether the request may have been carried out all the same.
+fn may_be_done(error: &ClientError) -> bool {
+    matches!(error.kind, ErrorKind::Unreachable | ErrorKind::Broken)
 }

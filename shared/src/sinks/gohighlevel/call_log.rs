@@ -217,6 +217,10 @@ impl Api {
             Direction::Outbound => &call.to,
         });
         let request = self.vendor.http().post(url.expose_secret()).json(&body);
-        self.vendor.send(request).await.map(drop)
+        let answer = self.vendor.send(request).await?;
+        match answer.status().is_success() {
+            true => Ok(()),
+            false => Err(ClientError::nonsense(self.vendor.name(), "redirects the start of a workflow elsewhere")),
+        }
     }
 }

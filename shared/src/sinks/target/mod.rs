@@ -15,7 +15,7 @@ use super::Sink;
 use crate::{
     domain::{Call, Delivery, Milestone, Report, SinkId, StepError, Write},
     env::Env,
-    http::{ClientError, Outside, Vendor},
+    http::{ClientError, ErrorKind, Outside, Vendor},
 };
 
 const NAME: &str = "target";
@@ -92,7 +92,12 @@ impl Sink for Target {
     }
 }
 
-/// Standard Webhooks has 410 say that the receiver wants no more.
+/// Standard Webhooks has 410 say that the receiver wants no more. All else that it refuses may be taken once it is mended:
+/// it is the operator's own.
 fn verdict(error: ClientError) -> StepError {
-    if error.is(410) { StepError::fail("target-gone", error) } else { error.into() }
+    match error.kind {
+        ErrorKind::Refused if error.is(410) => StepError::fail("target-gone", error),
+        ErrorKind::Refused => StepError::retry("target-refuses", error),
+        _ => error.into(),
+    }
 }

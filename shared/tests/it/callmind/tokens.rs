@@ -85,13 +85,13 @@ async fn a_token_file_is_read_again_and_until_it_has_a_newer_one_the_job_waits()
 }
 
 #[tokio::test]
-async fn a_new_token_that_is_refused_too_needs_a_person() {
+async fn a_new_token_that_is_refused_too_is_waited_out() {
     let sandbox = forgetful(0).await;
     let directory = tempfile::tempdir().expect("a directory");
     let file = directory.path().join("runs");
     let sink = sink_with(&sandbox.base_urls().callmind, "one-step", &[("CALLMIND_TOKEN_COMMAND", &counting(&file))]);
     let refused = sink.deliver(&call_numbered(0)).await.expect_err("no token is good");
-    assert_eq!((refused.verdict, refused.reason.as_ref()), (Verdict::Fail, "vendor-refuses-credentials"));
+    assert_eq!((refused.verdict, refused.reason.as_ref()), (Verdict::Retry { after: None }, "no-credentials"));
     assert_eq!((runs(&file), sandbox.ledger().len()), (2, 2), "once anew, and not over and over");
 }
 
