@@ -55,6 +55,15 @@ async fn forget(db: &Db, before: DateTime<Utc>) {
     }
 }
 
+/// Holds all that this owner still holds until then.
+///
+/// # Errors
+/// When the database is away.
+pub async fn renew(db: &Db, owner: Uuid, expires_at: DateTime<Utc>) -> sqlx::Result<()> {
+    let sql = "update locks set expires_at = $2 where owner = $1";
+    on!(db, c => sqlx::query(sql).bind(owner).bind(expires_at).execute(c).await.map(drop))
+}
+
 /// Gives back all that this owner holds.
 ///
 /// # Errors

@@ -41,8 +41,6 @@ use crate::{
 };
 
 const MIRROR: &str = "MIRROR";
-/// Longer than a change may take.
-const LONGEST: Duration = Duration::from_secs(150);
 /// Whoever finds a person in somebody else's hands comes back so much later.
 const BUSY: Duration = Duration::from_secs(1);
 
@@ -106,7 +104,7 @@ impl Mirror {
         {
             return Ok(Carried::Nothing("echo"));
         }
-        let held = self.locks.hold(LONGEST);
+        let held = self.locks.hold();
         let carried = self.carry_held(&held, &change, &event.kind, again).await;
         held.release().await;
         carried

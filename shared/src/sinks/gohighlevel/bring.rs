@@ -20,11 +20,7 @@ use crate::{
 /// The milestones that leave something in the CRM.
 pub const WANTED: [Milestone; 3] = [Milestone::Ended, Milestone::Recorded, Milestone::Analyzed];
 
-/// A number is held so long while its contact is made: longer than a delivery may take.
-const CREATING: Duration = Duration::from_secs(150);
-/// And so long once it is made, until the searches know it.
-const SETTLING: Duration = Duration::from_secs(10);
-/// Whoever finds it held comes back so much later.
+/// Whoever finds a number held comes back so much later.
 const BUSY: Duration = Duration::from_secs(2);
 
 /// What is kept of a delivery, to find it again.
@@ -184,13 +180,11 @@ impl<'a> Bringing<'a> {
         Ok(Ok(contact))
     }
 
-    /// Where a location allows duplicates, two calls of one new number would make two contacts: one at a time. The number is
-    /// held a while longer, for the searches may not know the new contact at once; and until the time is over where nobody
-    /// knows whether one was made.
+    /// Where a location allows duplicates, two calls of one new number would make two contacts: one at a time. Once the
+    /// contact is or may be made, the number stays held for a lease: the searches may not know it at once.
     async fn create(&self, phone: &Phone) -> Result<Contact, ClientError> {
-        let names = [format!("phone:{phone}")];
-        let held = self.crm.locks.hold(CREATING);
-        if !held.take(&names).await.unwrap_or(false) {
+        let held = self.crm.locks.hold();
+        if !held.take(&[format!("phone:{phone}")]).await.unwrap_or(false) {
             return Err(ClientError::paused("gohighlevel", BUSY));
         }
         if let Some(contact) = self.crm.api.find_contact(phone).await? {
@@ -200,16 +194,9 @@ impl<'a> Bringing<'a> {
         let known = &self.report.call.facts.contact;
         let fields = ContactFields { name: known.name.clone(), phone: Some(phone.clone()), email: known.email.clone() };
         let created = self.crm.api.create_contact(&fields, &[]).await;
-        if created.as_ref().is_err_and(may_be_done) {
-            held.expire();
-            return created;
-        }
-        held.release().await;
-        if created.is_ok() {
-            let settling = self.crm.locks.hold(SETTLING);
-            // Whoever was faster holds it by now, and that will do.
-            let _ = settling.take(&names).await;
-            settling.expire();
+        match &created {
+            Err(error) if !may_be_done(error) => held.release().await,
+            _ => held.expire(),
         }
         created
     }
