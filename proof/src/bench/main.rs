@@ -8,8 +8,10 @@ mod flow;
 mod load;
 mod long;
 mod peak;
+mod receive;
 mod rows;
 mod stage;
+mod words;
 
 use std::path::PathBuf;
 
@@ -18,7 +20,7 @@ use shared::{env::Env, telemetry};
 
 /// Measures Tapedeck on this machine, with the servers that TEST_DATABASE_URL and TEST_AMQP_URL name.
 #[derive(Parser)]
-#[command(after_help = "Parts: accept, flow, vendors, rows, fetch, audio, long. All of them take about five minutes.")]
+#[command(after_help = "Parts: accept, flow, vendors, rows, fetch, receive, audio, long. All of them take about TEN minutes.")]
 struct Bench {
     /// Only these parts
     parts: Vec<String>,
@@ -56,6 +58,9 @@ async fn main() -> anyhow::Result<()> {
     }
     if wanted("fetch") {
         fetching::run(bench.gigabytes).await?;
+    }
+    if wanted("receive") {
+        receive::run().await?;
     }
     if wanted("audio") {
         audio::run()?;
