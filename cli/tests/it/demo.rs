@@ -20,6 +20,10 @@ fn the_demo_shows_what_the_crm_received_and_leaves_nothing_behind() {
             "Agent: ",
             "Callmind, record",
             "collectedData",
+            " call pbx-1.support ",
+            "Dana Example, number 12025550186, tags lead",
+            "note: [GoHighLevel] Asked for a quote",
+            "email dana@example.com, tags lead vip",
         ] {
             assert!(text.contains(part), "{part} is missing:\n{text}");
         }
@@ -41,7 +45,7 @@ async fn the_demo_leaves_the_api_up_until_it_is_stopped() {
     let (token, url) = (between(&curl, "Bearer ", "'"), curl.split_whitespace().last().unwrap());
     let request = http().get(url).bearer_auth(token);
     let answer: serde_json::Value = serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap();
-    for provider in ["cloudtalk", "twilio"] {
+    for provider in ["cloudtalk", "twilio", "elevenlabs", "generic"] {
         assert!(answer["calls"].as_array().unwrap().iter().any(|call| call["provider"] == provider), "{answer}");
     }
     assert!(demo.end("-INT").await);

@@ -20,7 +20,9 @@ use shared::{env::Env, telemetry};
 
 /// Measures Tapedeck on this machine, with the servers that TEST_DATABASE_URL and TEST_AMQP_URL name.
 #[derive(Parser)]
-#[command(after_help = "Parts: accept, flow, vendors, rows, fetch, receive, audio, long. All of them take about TEN minutes.")]
+#[command(
+    after_help = "Parts: accept, flow, vendors, rows, fetch, receive, audio, long. All of them take about TEN minutes."
+)]
 struct Bench {
     /// Only these parts
     parts: Vec<String>,

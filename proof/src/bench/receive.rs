@@ -88,9 +88,10 @@ impl Body {
     }
 
     async fn post(&self, http: &Client, address: SocketAddr) -> anyhow::Result<()> {
-        let chunks = self.parts.clone().into_iter().flat_map(|part| {
-            (0..part.len()).step_by(CHUNK).map(move |at| part.slice(at..part.len().min(at + CHUNK)))
-        });
+        let chunks =
+            self.parts.clone().into_iter().flat_map(|part| {
+                (0..part.len()).step_by(CHUNK).map(move |at| part.slice(at..part.len().min(at + CHUNK)))
+            });
         let request = http
             .post(format!("http://{address}/webhooks/elevenlabs-post-call"))
             .header("content-type", "application/json")

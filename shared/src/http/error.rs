@@ -24,6 +24,11 @@ pub enum ErrorKind {
         /// From now.
         after: Duration,
     },
+    /// Another of our own is at work on the same contact: not before it has ended.
+    Busy {
+        /// From now.
+        after: Duration,
+    },
     /// The vendor said: too many.
     RateLimited {
         /// From now.
@@ -106,6 +111,12 @@ impl ClientError {
         Self { vendor, kind: ErrorKind::Paused { after }, status: None, message, body: String::new() }
     }
 
+    /// Somebody else of ours is making the same contact.
+    pub fn busy(vendor: &'static str, after: Duration) -> Self {
+        let message = "has the contact made by another call's job".to_owned();
+        Self { vendor, kind: ErrorKind::Busy { after }, status: None, message, body: String::new() }
+    }
+
     /// There are no credentials to ask the vendor with.
     pub fn no_credentials(vendor: &'static str, what: &str) -> Self {
         let (message, body) = (what.to_owned(), String::new());
@@ -120,6 +131,7 @@ impl ClientError {
     fn reason(&self) -> &'static str {
         match (self.kind, self.status) {
             (ErrorKind::Paused { .. }, _) => "vendor-paused",
+            (ErrorKind::Busy { .. }, _) => "contact-busy",
             (ErrorKind::RateLimited { .. }, _) => "rate-limited",
             (ErrorKind::Unreachable, _) => "vendor-unreachable",
             (ErrorKind::Broken, _) => "vendor-broken",
@@ -134,7 +146,9 @@ impl ClientError {
 impl From<ClientError> for StepError {
     fn from(error: ClientError) -> Self {
         let verdict = match error.kind {
-            ErrorKind::Paused { after } | ErrorKind::RateLimited { after } => Verdict::Snooze { after },
+            ErrorKind::Paused { after } | ErrorKind::Busy { after } | ErrorKind::RateLimited { after } => {
+                Verdict::Snooze { after }
+            }
             ErrorKind::Unreachable | ErrorKind::Broken | ErrorKind::NoCredentials => Verdict::Retry { after: None },
             ErrorKind::Refused => Verdict::Fail,
         };

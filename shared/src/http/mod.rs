@@ -133,7 +133,7 @@ impl Vendor {
                 ErrorKind::RateLimited { after } => self.outside.budgets.pause(self.name, after).await,
                 ErrorKind::Unreachable | ErrorKind::Broken => self.outside.budgets.failed(self.name).await,
                 ErrorKind::Refused => self.outside.budgets.succeeded(self.name).await,
-                ErrorKind::Paused { .. } | ErrorKind::NoCredentials => {}
+                ErrorKind::Paused { .. } | ErrorKind::Busy { .. } | ErrorKind::NoCredentials => {}
             },
         }
     }

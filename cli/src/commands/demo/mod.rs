@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "the answer of a command goes to standard output")]
 
+mod mirrored;
 mod progress;
 mod shown;
 
@@ -21,6 +22,8 @@ use tokio_util::sync::CancellationToken;
 use workers::pipeline::Pool;
 
 const SECRET: &str = "demo-webhook-secret";
+/// The sub-account of GoHighLevel.
+const LOCATION: &str = "DEMO";
 const TOKEN: &str = "demo-token";
 /// What the calls are scored by.
 const SCORECARD: &str = include_str!("scorecard.json");
@@ -50,7 +53,7 @@ impl Demo {
         let app = App::open("demo", settings, Role::Whole).await?;
         println!("Tapedeck, with everything outside SIMULATED on this machine: CloudTalk, Twilio, ElevenLabs,");
         println!(
-            "speech and model, GoHighLevel, Callmind and a URL of your own are one small server at {}.",
+            "some exchange, speech and model, GoHighLevel, Callmind and a URL of your own are one small server at {}.",
             sandbox.url()
         );
         println!("No key, no network.\n");
@@ -88,6 +91,11 @@ async fn show(app: &App, sandbox: &Sandbox, base: &str) -> anyhow::Result<()> {
         ("appointment", "nobody answered", order("appointment", CallMode::Missed)),
         ("sales", "over Twilio, whose callback is signed", order("sales", CallMode::EndedWithUrl).provider("twilio")),
         ("billing", "an ElevenLabs agent's, its audio inside the webhook", agent),
+        (
+            "support",
+            "of an exchange nobody heard of: any JSON will do",
+            order("support", CallMode::EndedWithUrl).provider("generic"),
+        ),
     ];
     let mut placed = Vec::new();
     for (sample, what, order) in orders {
@@ -107,7 +115,7 @@ async fn show(app: &App, sandbox: &Sandbox, base: &str) -> anyhow::Result<()> {
     for call in placed {
         shown::print(&state, &call);
     }
-    Ok(())
+    mirrored::show(app, sandbox, base).await
 }
 
 fn usage(console_at: SocketAddr, sandbox: &Sandbox) {
@@ -120,6 +128,7 @@ fn settings(env: &Env, sandbox: &Sandbox, directory: &Directory, ingest: SocketA
     let vendors = sandbox.base_urls();
     let (ingest_port, console_port) = (ingest.port().to_string(), console.port().to_string());
     let link_base = format!("http://{ingest}");
+    let exchange = sandbox.addr().to_string();
     let scorecard = directory.scorecard.display().to_string();
     // Only what the demo needs: what is set for real vendors must not be touched by it.
     let logging = ["RUST_LOG", "LOG_FORMAT"].into_iter().filter_map(|name| Some((name, env.var(name)?)));
@@ -145,9 +154,13 @@ fn settings(env: &Env, sandbox: &Sandbox, directory: &Directory, ingest: SocketA
         ("OPENAI_BASE_URL", &vendors.openai),
         ("OPENAI_API_KEY", "demo"),
         ("FEEDBACK_SCORECARD", &scorecard),
+        ("GENERIC_WEBHOOK_SECRET", SECRET),
+        ("GENERIC_RECORDING_HOSTS", &exchange),
         ("GHL_BASE_URL", &vendors.ghl),
         ("GHL_API_KEY", "demo"),
-        ("GHL_LOCATION_ID", "DEMO"),
+        ("GHL_LOCATION_ID", LOCATION),
+        ("GHL_WEBHOOK_SECRET", SECRET),
+        ("MIRROR", "on"),
         ("CALLMIND_BASE_URL", &vendors.callmind),
         ("CALLMIND_TOKEN", "demo"),
         ("CALLMIND_AGENT_ID", "agent_demo"),

@@ -185,7 +185,7 @@ impl<'a> Bringing<'a> {
     async fn create(&self, phone: &Phone) -> Result<Contact, ClientError> {
         let held = self.crm.locks.hold();
         if !held.take(&[format!("phone:{phone}")]).await.unwrap_or(false) {
-            return Err(ClientError::paused("gohighlevel", BUSY));
+            return Err(ClientError::busy("gohighlevel", BUSY));
         }
         if let Some(contact) = self.crm.api.find_contact(phone).await? {
             held.release().await;
