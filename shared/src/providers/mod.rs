@@ -2,7 +2,7 @@
 //!
 //! To add a provider: 1. a file here with a type that implements [`Source`] (its webhooks) and [`Provider`], and a `from_env`
 //! that returns `None` when its settings are absent; 2. its line in [`KNOWN`]; 3. fixtures in `fixtures/` and an
-//! example in `conformance/`, whose rules run over the registry.
+//! example in `sources/conformance/`, whose rules, and those of `conformance` here, run over the registry.
 
 mod api;
 pub mod cloudtalk;

@@ -14,7 +14,7 @@ use crate::domain::{Report, StepError, Verdict, Write};
 #[macro_export]
 macro_rules! sink_conformance {
     ($place:path) => {
-        $crate::sink_conformance!($place:
+        $crate::sink_conformance!(@rules $place:
             delivering_twice_sends_nothing_the_second_time,
             delivering_again_without_memory_leaves_one,
             a_lost_reply_leaves_one,
@@ -27,7 +27,7 @@ macro_rules! sink_conformance {
             doctor_leaves_nothing_behind,
         );
     };
-    ($place:path: $($test:ident,)+) => {
+    (@rules $place:path: $($test:ident,)+) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
@@ -50,6 +50,10 @@ pub trait Place {
     /// Whether every answer of 2xx counts, whatever its body: then a page, or half an answer, is as good as any.
     fn status_is_all(&self) -> bool {
         false
+    }
+    /// Statuses that say that the request itself is wrong, so that no later one will fare better.
+    fn refusals(&self) -> &'static [u16] {
+        &[400, 401, 403]
     }
     /// The next request that would create a note or a record suffers this.
     fn trouble(&self, trouble: Trouble);
@@ -184,7 +188,9 @@ pub async fn waits_exactly_as_long_as_the_vendor_says<P: Place>(place: impl Asyn
 
 /// Repeating what the vendor finds wrong is pointless.
 pub async fn a_refused_request_needs_a_person<P: Place>(place: impl AsyncFn() -> P) {
-    for status in [400, 401, 403] {
+    let refusals = place().await.refusals();
+    assert!(refusals.contains(&400));
+    for status in refusals.iter().copied() {
         let place = place().await;
         place.trouble(Trouble::Status(status, None));
         let error = bring(&place, &mut sample::analyzed()).await.expect_err("the vendor refused");

@@ -1,7 +1,7 @@
 //! Where results go.
 //!
 //! To add a sink: 1. a file here with a type that implements [`Sink`] and a `from_env` that returns `None` when its
-//! settings are absent; 2. its line in [`Sinks::from_env`]. The conformance suite runs over the registry.
+//! settings are absent; 2. its line in [`KNOWN`]; 3. `sink_conformance!` in a file of tests that has its name.
 
 pub mod callmind;
 #[cfg(feature = "testing")]
@@ -47,6 +47,19 @@ pub trait Sink: Send + Sync {
     async fn check(&self) -> anyhow::Result<String>;
 }
 
+type FromEnv = fn(&Env, &Outside) -> anyhow::Result<Option<Arc<dyn Sink>>>;
+
+/// THE list.
+const KNOWN: [(&str, FromEnv); 3] = [
+    ("gohighlevel", |env, outside| some(gohighlevel::GoHighLevel::from_env(env, outside))),
+    ("callmind", |env, outside| some(callmind::Callmind::from_env(env, outside))),
+    ("target", |env, outside| some(target::Target::from_env(env, outside))),
+];
+
+fn some<S: Sink + 'static>(made: anyhow::Result<Option<S>>) -> anyhow::Result<Option<Arc<dyn Sink>>> {
+    Ok(made?.map(|sink| Arc::new(sink) as _))
+}
+
 /// The configured sinks.
 #[derive(Clone, Default)]
 pub struct Sinks(Vec<Arc<dyn Sink>>);
@@ -57,12 +70,14 @@ impl Sinks {
     /// # Errors
     /// When settings are there and cannot be used.
     pub fn from_env(env: &Env, outside: &Outside) -> anyhow::Result<Self> {
-        let known: [Option<Arc<dyn Sink>>; 3] = [
-            gohighlevel::GoHighLevel::from_env(env, outside)?.map(|s| Arc::new(s) as _),
-            callmind::Callmind::from_env(env, outside)?.map(|s| Arc::new(s) as _),
-            target::Target::from_env(env, outside)?.map(|s| Arc::new(s) as _),
-        ];
+        let known = KNOWN.iter().map(|(_, from_env)| from_env(env, outside));
+        let known = known.collect::<anyhow::Result<Vec<_>>>()?;
         Ok(Self(known.into_iter().flatten().collect()))
+    }
+
+    /// The names of all that there are, configured or not.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        KNOWN.iter().map(|(name, _)| *name)
     }
 
     /// These sinks, for tests.

@@ -2,10 +2,14 @@
 //!
 //! A provider is a source by implementing [`Source`] beside [`Provider`](crate::providers::Provider); it is listed with the
 //! providers. To add a source that is no provider: a file here with a type that implements [`Source`] and a `from_env` that
-//! returns `None` when its settings are absent, and its line in [`Sources::from_env`].
+//! returns `None` when its settings are absent, its line in [`OTHERS`], and an example in `conformance`, whose rules run over
+//! all of them.
 
 mod accepted;
+#[cfg(feature = "testing")]
+pub mod conformance;
 pub mod fields;
+mod gate;
 pub mod gohighlevel;
 pub(crate) mod loose;
 mod request;
@@ -19,6 +23,8 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 pub use accepted::Accepted;
+pub use gate::Check;
+pub(crate) use gate::Gate;
 pub use request::{Refused, Unusable, Verified, WebhookRequest};
 pub use secret::SharedSecret;
 pub use sieve::Sieve;
@@ -48,16 +54,21 @@ pub trait Source: Send + Sync {
     /// Its webhook routes.
     fn webhooks(&self) -> &'static [WebhookRoute];
 
+    /// What tells its requests from anybody else's.
+    fn gate(&self) -> &dyn Check;
+
     /// Whether a request with this head can pass [`Source::verify`]. The body of one that cannot is not read.
-    fn may_pass(&self, _target: &str, _headers: &HeaderMap) -> bool {
-        true
+    fn may_pass(&self, target: &str, headers: &HeaderMap) -> bool {
+        self.gate().may_pass(target, headers)
     }
 
-    /// Checks that the request comes from the source, over the raw bytes, in constant time. Nothing is parsed before.
+    /// Checks that the request comes from the source. Nothing is parsed before.
     ///
     /// # Errors
     /// [`Refused`], which is answered with 401 and tells the sender nothing more.
-    fn verify<'r>(&self, request: &'r WebhookRequest<'r>) -> Result<Verified<'r>, Refused>;
+    fn verify<'r>(&self, request: &'r WebhookRequest<'r>) -> Result<Verified<'r>, Refused> {
+        if self.gate().passes(request) { Ok(Verified::vouch(request)) } else { Err(Refused) }
+    }
 
     /// Reads a verified request. Authentic but unknown events are kept as [`crate::domain::EventKind::Other`].
     ///
@@ -93,6 +104,12 @@ pub trait Source: Send + Sync {
     }
 }
 
+type FromEnv = fn(&Env) -> anyhow::Result<Option<Arc<dyn Source>>>;
+
+/// THE list of those that no call comes from.
+const OTHERS: [(&str, FromEnv); 1] =
+    [("gohighlevel", |env| Ok(gohighlevel::GoHighLevel::from_env(env)?.map(|source| Arc::new(source) as _)))];
+
 /// The configured sources.
 #[derive(Clone, Default)]
 pub struct Sources(Vec<Arc<dyn Source>>);
@@ -103,10 +120,15 @@ impl Sources {
     /// # Errors
     /// When settings are there and cannot be used.
     pub fn from_env(env: &Env, providers: &Providers) -> anyhow::Result<Self> {
-        let others: [Option<Arc<dyn Source>>; 1] =
-            [gohighlevel::GoHighLevel::from_env(env)?.map(|source| Arc::new(source) as _)];
+        let others = OTHERS.iter().map(|(_, from_env)| from_env(env));
+        let others = others.collect::<anyhow::Result<Vec<_>>>()?;
         let providers = providers.iter().cloned().map(|provider| provider as _);
         Ok(Self(providers.chain(others.into_iter().flatten()).collect()))
+    }
+
+    /// The names of all that there are, configured or not.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Providers::names().chain(OTHERS.iter().map(|(name, _)| *name))
     }
 
     /// All of them.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::WebhookRequest;
+use super::{Check, WebhookRequest};
 
 const HEADER: HeaderName = HeaderName::from_static("x-webhook-secret");
 const QUERY: [&str; 2] = ["token", "secret"];
@@ -31,13 +31,23 @@ impl SharedSecret {
         Self { header, ..self }
     }
 
-    /// Whether a request with this head can show the secret: what it shows already is right. It may still come in the body.
-    pub fn may_pass(&self, target: &str, headers: &HeaderMap) -> bool {
+    fn is(&self, shown: &Option<String>) -> bool {
+        shown.as_deref().is_some_and(|shown| same(&self.secret, shown))
+    }
+
+    fn in_head(&self, target: &str, headers: &HeaderMap) -> impl Iterator<Item = Option<String>> {
+        in_headers(headers, &self.header).chain(in_query(target))
+    }
+}
+
+impl Check for SharedSecret {
+    /// What it shows already is right. The secret may still come in the body.
+    fn may_pass(&self, target: &str, headers: &HeaderMap) -> bool {
         self.in_head(target, headers).all(|shown| self.is(&shown))
     }
 
     /// Whether the request shows the secret, and nothing else in the places where it belongs.
-    pub fn passes(&self, request: &WebhookRequest<'_>) -> bool {
+    fn passes(&self, request: &WebhookRequest<'_>) -> bool {
         // The body of a request that already showed a wrong secret is not read.
         if !self.may_pass(request.target, request.headers) {
             return false;
@@ -45,14 +55,6 @@ impl SharedSecret {
         let inside = in_body(request.body);
         let shown = self.in_head(request.target, request.headers).count() + inside.len();
         shown > 0 && inside.iter().all(|shown| self.is(shown))
-    }
-
-    fn is(&self, shown: &Option<String>) -> bool {
-        shown.as_deref().is_some_and(|shown| same(&self.secret, shown))
-    }
-
-    fn in_head(&self, target: &str, headers: &HeaderMap) -> impl Iterator<Item = Option<String>> {
-        in_headers(headers, &self.header).chain(in_query(target))
     }
 }
 

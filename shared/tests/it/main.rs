@@ -21,6 +21,7 @@ mod recordings;
 mod server;
 mod service;
 mod sinks;
+mod sources;
 mod target;
 mod twilio;
 mod tying;

@@ -1,7 +1,6 @@
 //! CloudTalk (facts: telephony §1): webhooks of "workflow automations", whose fields the customer names, and a REST API
 //! that hands out recordings.
 //!
-//! - `verify`: the shared secret, wherever the workflow puts it.
 //! - `payload`: which fields of a body of unknown shape mean what. To accept another spelling: one more alias there.
 //! - `api`: contacts, tags, notes, agents, campaigns, calls. `listed`: a call in the list as the webhook it would have been.
 //! - `recording`: from the announced link, else by call id.
@@ -10,17 +9,15 @@ mod api;
 mod listed;
 mod payload;
 mod recording;
-mod verify;
 
 use async_trait::async_trait;
-use axum::http::HeaderMap;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
 pub use self::api::{Agent, Api, Availability, Campaign, Contact, ContactFields, Dialled, Note};
 pub use self::payload::change;
-use self::{recording::Opening, verify::Check};
+use self::recording::Opening;
 use super::{Page, Polling, Provider, RecordingError};
 use crate::{
     clock::Clock,
@@ -28,7 +25,7 @@ use crate::{
     env::{Env, EnvError},
     http::{Download, Outside},
     sources::{
-        Refused, Source, Unusable, Verified, WebhookRequest, WebhookRoute,
+        Check, Gate, SharedSecret, Source, Unusable, Verified, WebhookRoute,
         fields::{self, Fields},
     },
 };
@@ -67,7 +64,8 @@ const fn route(path: &'static str, hint: &'static str) -> WebhookRoute {
 /// One CloudTalk company.
 pub struct CloudTalk {
     account: String,
-    check: Check,
+    /// It signs nothing (facts: telephony §1.1): a workflow can only send a fixed header, URL or field of the body.
+    gate: Gate<SharedSecret>,
     opening: Opening,
     api: Option<Api>,
     polling: Polling,
@@ -87,12 +85,13 @@ impl CloudTalk {
             return Ok(None);
         }
         let account = env.var(ACCOUNT).unwrap_or("default").to_owned();
-        let (check, opening) = (Check::from_env(env)?, Opening::from_env(env, outside)?);
+        let secret = || env.secret(SECRET).map(SharedSecret::new).ok_or_else(|| EnvError::Missing(SECRET.to_owned()));
+        let (gate, opening) = (Gate::from_env(env, NAME, VERIFY, secret)?, Opening::from_env(env, outside)?);
         let (api, polling) = (Api::from_env(env, outside)?, Polling::from_env(env, POLLING, POLL_INTERVAL, 5.0)?);
         if api.is_none() && matches!(polling, Polling::Every(_)) {
             return Err(EnvError::Missing(KEY_ID.to_owned()).into());
         }
-        Ok(Some(Self { account, check, opening, api, polling, clock: outside.clock.clone() }))
+        Ok(Some(Self { account, gate, opening, api, polling, clock: outside.clock.clone() }))
     }
 
     /// The same words may tell of a change, its undoing and its repetition, and CloudTalk numbers no events; to carry a
@@ -117,8 +116,8 @@ impl Source for CloudTalk {
         ROUTES
     }
 
-    fn may_pass(&self, target: &str, headers: &HeaderMap) -> bool {
-        self.check.may_pass(target, headers)
+    fn gate(&self) -> &dyn Check {
+        &self.gate
     }
 
     fn example(&self, route: &WebhookRoute) -> Option<(&'static str, Value)> {
@@ -129,10 +128,6 @@ impl Source for CloudTalk {
             hint => return Some(("application/json", payload::example(hint))),
         };
         Some(("application/json", serde_json::from_str(body).ok()?))
-    }
-
-    fn verify<'r>(&self, request: &'r WebhookRequest<'r>) -> Result<Verified<'r>, Refused> {
-        if self.check.passes(request) { Ok(Verified::vouch(request)) } else { Err(Refused) }
     }
 
     fn receive(&self, route: &WebhookRoute, request: Verified<'_>) -> Result<NewEvent, Unusable> {
@@ -197,6 +192,14 @@ impl Provider for CloudTalk {
         };
         api.check().await?;
         Ok("API credentials accepted".to_owned())
+    }
+}
+
+#[cfg(feature = "fuzzing")]
+impl CloudTalk {
+    /// What rows of the API's list come to.
+    pub(crate) fn fuzz_listed(&self, rows: &[Value]) -> Vec<NewEvent> {
+        self.events_of(rows, DateTime::<Utc>::MAX_UTC)
     }
 }
 

@@ -5,6 +5,7 @@ use crate::{
     budgets::Budgets,
     clock::Clock,
     domain::{CallStatus, Direction, EventId, Phone},
+    sources::WebhookRequest,
 };
 
 const UPLOADED: &str = include_str!("../fixtures/cloudtalk_recording_uploaded.json");

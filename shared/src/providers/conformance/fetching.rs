@@ -11,10 +11,11 @@ use std::{
 
 use axum::{Router, http::StatusCode};
 
-use super::{PUBLIC, examples, now};
+use super::calling;
 use crate::{
     domain::{Call, CallFacts, CallId, Verdict},
     providers::{Provider, RecordingError},
+    sources::conformance::{PUBLIC, now},
 };
 
 fn call(provider: &dyn Provider, facts: CallFacts) -> Call {
@@ -36,17 +37,17 @@ pub async fn a_vendors_answer_has_its_verdict() {
         let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let serving = tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
-        for example in examples() {
-            let (settings, facts) = (example.vendor)(&url);
-            let provider = example.start_with(PUBLIC, settings);
+        for example in calling() {
+            let (settings, facts) = example.vendor.expect("examples of providers have one")(&url);
+            let provider = example.provider(PUBLIC, settings);
             match provider.open_recording(&call(&*provider, facts)).await {
                 Err(RecordingError::Step(error)) => {
-                    assert_eq!(error.verdict, expected, "{}: {status}", example.provider);
+                    assert_eq!(error.verdict, expected, "{}: {status}", example.name());
                     let text = format!("{error:#}");
-                    assert!(!text.contains("a.wav"), "{}: {text}", example.provider);
+                    assert!(!text.contains("a.wav"), "{}: {text}", example.name());
                 }
-                Ok(_) => panic!("{}: {status} is a recording", example.provider),
-                Err(other) => panic!("{}: {status}: {other:?}", example.provider),
+                Ok(_) => panic!("{}: {status} is a recording", example.name()),
+                Err(other) => panic!("{}: {status}: {other:?}", example.name()),
             }
         }
         serving.abort();
@@ -73,15 +74,15 @@ pub async fn a_recording_on_a_foreign_or_private_host_is_not_asked_for() {
         "https://user:secret@evil.test/a.wav".to_owned(),
         "file:///etc/passwd".to_owned(),
     ];
-    for example in examples() {
-        let provider = example.start(PUBLIC);
+    for example in calling() {
+        let provider = example.provider(PUBLIC, Vec::new());
         for url in &urls {
             let facts = CallFacts { recording_url: Some(url.clone()), ..CallFacts::default() };
             match provider.open_recording(&call(&*provider, facts)).await {
-                Ok(_) => panic!("{} fetched {url}", example.provider),
+                Ok(_) => panic!("{} fetched {url}", example.name()),
                 Err(RecordingError::Step(error)) => {
                     let text = format!("{error:#}");
-                    assert!(!text.contains("a.wav") && !text.contains("secret"), "{}: {text}", example.provider);
+                    assert!(!text.contains("a.wav") && !text.contains("secret"), "{}: {text}", example.name());
                 }
                 Err(RecordingError::NotReady | RecordingError::Never(_)) => {}
             }

@@ -8,10 +8,10 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use super::{NAME, SECRET, VERIFY};
+use super::SECRET;
 use crate::{
     env::{Env, EnvError},
-    sources::Refused,
+    sources::{Check, WebhookRequest},
 };
 
 const HEADER: &str = "elevenlabs-signature";
@@ -22,66 +22,58 @@ const AHEAD: TimeDelta = TimeDelta::minutes(5);
 /// More signatures than this in one header are no honest mistake.
 const MOST: usize = 8;
 
-/// How webhooks are checked.
-#[derive(Clone)]
-pub(super) enum Check {
-    /// Signed with any of these: one while a new one is brought in, or one per agent.
-    Secrets(Vec<SecretString>),
-    /// Switched off by `ELEVENLABS_WEBHOOK_VERIFY=off`.
-    Off,
-}
+/// Webhooks are signed with any of these: one while a new one is brought in, or one per agent.
+pub(super) struct Secrets(Vec<SecretString>);
 
 /// A signature that is being checked against a body.
-pub(super) enum Checking {
-    Signed { macs: Vec<Hmac<Sha256>>, given: Vec<[u8; 32]> },
-    Off,
+pub(super) struct Checking {
+    macs: Vec<Hmac<Sha256>>,
+    given: Vec<[u8; 32]>,
 }
 
-impl Check {
+impl Secrets {
     pub(super) fn from_env(env: &Env) -> Result<Self, EnvError> {
-        if !env.flag(VERIFY, true)? {
-            tracing::warn!(
-                provider = NAME,
-                "{VERIFY}=off: webhooks are accepted from ANYONE; anybody who knows the address can invent calls"
-            );
-            return Ok(Self::Off);
-        }
         let secrets: Vec<_> = env.list(SECRET).into_iter().map(SecretString::from).collect();
-        if secrets.is_empty() { Err(EnvError::Missing(SECRET.to_owned())) } else { Ok(Self::Secrets(secrets)) }
+        if secrets.is_empty() { Err(EnvError::Missing(SECRET.to_owned())) } else { Ok(Self(secrets)) }
     }
 
-    /// Reads the header. What it says of the time is believed only once the signature holds.
-    pub(super) fn begin(&self, headers: &HeaderMap, received_at: DateTime<Utc>) -> Result<Checking, Refused> {
-        let Self::Secrets(secrets) = self else { return Ok(Checking::Off) };
-        let (time, given) = read(headers).ok_or(Refused)?;
-        let at = time.parse().ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0)).ok_or(Refused)?;
+    /// Reads the header; `None` where it cannot be right. What it says of the time is believed only once the signature holds.
+    pub(super) fn begin(&self, headers: &HeaderMap, received_at: DateTime<Utc>) -> Option<Checking> {
+        let (time, given) = read(headers)?;
+        let at = DateTime::from_timestamp(time.parse().ok()?, 0)?;
         if !(received_at - OLDEST..=received_at + AHEAD).contains(&at) {
-            return Err(Refused);
+            return None;
         }
         let begun = |secret: &SecretString| {
             let mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes());
             mac.expect("HMAC takes a key of any length").chain_update(time.as_bytes()).chain_update(b".")
         };
-        Ok(Checking::Signed { macs: secrets.iter().map(begun).collect(), given })
+        Some(Checking { macs: self.0.iter().map(begun).collect(), given })
+    }
+}
+
+impl Check for Secrets {
+    fn passes(&self, request: &WebhookRequest<'_>) -> bool {
+        self.begin(request.headers, request.received_at).is_some_and(|mut checking| {
+            checking.update(request.body);
+            checking.holds()
+        })
     }
 }
 
 impl Checking {
     /// Takes the next piece of the raw body.
     pub(super) fn update(&mut self, piece: &[u8]) {
-        if let Self::Signed { macs, .. } = self {
-            macs.iter_mut().for_each(|mac| mac.update(piece));
-        }
+        self.macs.iter_mut().for_each(|mac| mac.update(piece));
     }
 
     /// Whether one of the given signatures is right for all that was taken.
-    pub(super) fn holds(self) -> Result<(), Refused> {
-        let Self::Signed { macs, given } = self else { return Ok(()) };
-        let expected: Vec<_> = macs.into_iter().map(|mac| mac.finalize().into_bytes()).collect();
+    pub(super) fn holds(self) -> bool {
+        let expected: Vec<_> = self.macs.into_iter().map(|mac| mac.finalize().into_bytes()).collect();
         let same =
             |given: &[u8; 32]| expected.iter().fold(0, |same, mac| same | mac.as_slice().ct_eq(given).unwrap_u8());
-        let right = given.iter().fold(0, |right, given| right | same(given));
-        if right == 1 { Ok(()) } else { Err(Refused) }
+        let right = self.given.iter().fold(0, |right, given| right | same(given));
+        right == 1
     }
 }
 

@@ -8,31 +8,22 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use super::{NAME, SECRET, SECRET_HEADER, SIGNATURE_HEADER, VERIFY};
+use super::{SECRET, SECRET_HEADER, SIGNATURE_HEADER};
 use crate::{
     env::{Env, EnvError},
-    sources::{SharedSecret, WebhookRequest},
+    sources::{Check, SharedSecret, WebhookRequest},
 };
 
-/// How webhooks are checked.
-pub(super) enum Check {
+/// What a request shows of its sender.
+pub(super) enum Proof {
     /// The secret itself is in the request.
     Secret(SharedSecret),
     /// This header holds the HMAC-SHA256 of the raw body.
     Signature { header: HeaderName, secret: SecretString },
-    /// Switched off by `GENERIC_WEBHOOK_VERIFY=off`.
-    Off,
 }
 
-impl Check {
+impl Proof {
     pub(super) fn from_env(env: &Env) -> Result<Self, EnvError> {
-        if !env.flag(VERIFY, true)? {
-            tracing::warn!(
-                provider = NAME,
-                "{VERIFY}=off: webhooks are accepted from ANYONE; anybody who knows the address can invent calls"
-            );
-            return Ok(Self::Off);
-        }
         let secret = env.secret(SECRET).ok_or_else(|| EnvError::Missing(SECRET.to_owned()))?;
         match (header(env, SIGNATURE_HEADER)?, header(env, SECRET_HEADER)?) {
             (None, None) => Ok(Self::Secret(SharedSecret::new(secret))),
@@ -44,20 +35,20 @@ impl Check {
             }),
         }
     }
+}
 
-    pub(super) fn may_pass(&self, target: &str, headers: &HeaderMap) -> bool {
+impl Check for Proof {
+    fn may_pass(&self, target: &str, headers: &HeaderMap) -> bool {
         match self {
             Self::Secret(secret) => secret.may_pass(target, headers),
             Self::Signature { header, .. } => shown(headers, header).is_some(),
-            Self::Off => true,
         }
     }
 
-    pub(super) fn passes(&self, request: &WebhookRequest<'_>) -> bool {
+    fn passes(&self, request: &WebhookRequest<'_>) -> bool {
         match self {
             Self::Secret(secret) => secret.passes(request),
             Self::Signature { header, secret } => signed(request, header, secret),
-            Self::Off => true,
         }
     }
 }

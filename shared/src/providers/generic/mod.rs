@@ -14,16 +14,15 @@ mod names;
 mod payload;
 
 use async_trait::async_trait;
-use axum::http::HeaderMap;
 use serde_json::Value;
 
-use self::{body::Body, check::Check, mapping::Mapping, media::Media, payload::Reading};
+use self::{body::Body, check::Proof, mapping::Mapping, media::Media, payload::Reading};
 use super::{Provider, RecordingError};
 use crate::{
     domain::{Call, CallFacts, Event, EventKind, NewEvent, ProviderId},
     env::Env,
     http::{Download, Outside},
-    sources::{Refused, Source, Unusable, Verified, WebhookRequest, WebhookRoute},
+    sources::{Check, Gate, Source, Unusable, Verified, WebhookRoute},
 };
 
 const NAME: &str = "generic";
@@ -42,7 +41,7 @@ const ROUTES: &[WebhookRoute] = &[WebhookRoute { path: "/webhooks/generic", hint
 
 /// Some system that posts about calls.
 pub struct Generic {
-    check: Check,
+    gate: Gate<Proof>,
     mapping: Mapping,
     media: Media,
 }
@@ -58,8 +57,9 @@ impl Generic {
         if ours.iter().all(|name| env.var(name).is_none()) {
             return Ok(None);
         }
-        let (check, mapping) = (Check::from_env(env)?, Mapping::from_env(env)?);
-        Ok(Some(Self { check, mapping, media: Media::from_env(env, outside)? }))
+        let gate = Gate::from_env(env, NAME, VERIFY, || Proof::from_env(env))?;
+        let mapping = Mapping::from_env(env)?;
+        Ok(Some(Self { gate, mapping, media: Media::from_env(env, outside)? }))
     }
 
     fn read<'b>(&'b self, body: &'b Body) -> Reading<'b> {
@@ -76,16 +76,12 @@ impl Source for Generic {
         ROUTES
     }
 
-    fn may_pass(&self, target: &str, headers: &HeaderMap) -> bool {
-        self.check.may_pass(target, headers)
+    fn gate(&self) -> &dyn Check {
+        &self.gate
     }
 
     fn example(&self, _: &WebhookRoute) -> Option<(&'static str, Value)> {
         Some(("application/json", serde_json::from_str(include_str!("../fixtures/generic_nested.json")).ok()?))
-    }
-
-    fn verify<'r>(&self, request: &'r WebhookRequest<'r>) -> Result<Verified<'r>, Refused> {
-        if self.check.passes(request) { Ok(Verified::vouch(request)) } else { Err(Refused) }
     }
 
     fn receive(&self, _: &WebhookRoute, request: Verified<'_>) -> Result<NewEvent, Unusable> {

@@ -9,6 +9,7 @@ use crate::{
     budgets::Budgets,
     clock::Clock,
     domain::{CallStatus, Direction, EventId, Phone},
+    sources::WebhookRequest,
 };
 
 fn start(settings: &[(&str, &str)]) -> anyhow::Result<Option<Generic>> {

@@ -13,19 +13,19 @@ mod recording;
 mod verify;
 
 use async_trait::async_trait;
-use axum::http::{HeaderMap, header::CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 pub use self::dialect::{Dialect, SIGNALWIRE, TELNYX, TWILIO};
-use self::{api::Api, payload::Params, verify::Check};
+use self::{api::Api, payload::Params, verify::Signed};
 use super::{Live, Page, Polling, Provider, RecordingError};
 use crate::{
     domain::{Call, CallFacts, Convention, Direction, Event, EventKind, NewEvent, ProviderId, Speaker, StepError},
     env::{Env, EnvError},
     http::{ClientError, Download, Outside, guard::Guard},
-    sources::{Refused, Source, Unusable, Verified, WebhookRequest, WebhookRoute},
+    sources::{Check, Gate, Source, Unusable, Verified, WebhookRoute},
 };
 
 /// Asks Twilio to repeat a callback up to three times, also when it was answered with an error (facts: telephony §2.2).
@@ -36,7 +36,7 @@ const TOKEN_HEADER: &str = "i-twilio-idempotency-token";
 /// One account of Twilio, or of a server that speaks the same.
 pub struct Twilio {
     dialect: &'static Dialect,
-    check: Check,
+    gate: Gate<Signed>,
     api: Api,
     guard: Guard,
     /// Where Twilio reaches us, if it can.
@@ -55,14 +55,15 @@ impl Twilio {
             return Ok(None);
         }
         let api = Api::from_env(dialect, env, outside)?;
-        let check = Check::from_env(dialect, env, api.token())?;
+        let signed = || Signed::from_env(dialect, env, api.token());
+        let gate = Gate::from_env(env, dialect.name, dialect.settings.verify, signed)?;
         let guard = recording::guard(dialect, env, outside, api.base())?;
         let polling = match dialect.settings.polling {
             Some([on, interval]) => Polling::from_env(env, on, interval, 3.0)?,
             None => Polling::No,
         };
         let public = public_address(env)?;
-        Ok(Some(Self { dialect, check, guard, public, polling, api }))
+        Ok(Some(Self { dialect, gate, guard, public, polling, api }))
     }
 
     /// Reads a callback, or what the API says in the form of one.
@@ -109,17 +110,13 @@ impl Source for Twilio {
         self.dialect.routes
     }
 
-    fn may_pass(&self, _: &str, headers: &HeaderMap) -> bool {
-        self.check.may_pass(headers)
+    fn gate(&self) -> &dyn Check {
+        &self.gate
     }
 
     fn example(&self, _: &WebhookRoute) -> Option<(&'static str, Value)> {
         let signed: Value = serde_json::from_str(self.dialect.signed).ok()?;
         Some(("application/x-www-form-urlencoded", payload::fields(signed[0]["body"].as_str()?)))
-    }
-
-    fn verify<'r>(&self, request: &'r WebhookRequest<'r>) -> Result<Verified<'r>, Refused> {
-        if self.check.passes(request) { Ok(Verified::vouch(request)) } else { Err(Refused) }
     }
 
     fn receive(&self, _: &WebhookRoute, request: Verified<'_>) -> Result<NewEvent, Unusable> {
@@ -220,6 +217,15 @@ impl Provider for Twilio {
 /// Where Twilio reaches us, without a trailing slash.
 fn public_address(env: &Env) -> Result<Option<String>, EnvError> {
     env.var("WEBHOOK_BASE_URL").is_some().then(|| env.base_url("WEBHOOK_BASE_URL", "")).transpose()
+}
+
+#[cfg(feature = "fuzzing")]
+impl Twilio {
+    /// What the API's recordings and calls come to.
+    pub(crate) fn fuzz_listed(&self, rows: &[Value]) -> Vec<NewEvent> {
+        let calls = rows.iter().filter_map(|row| self.event(payload::as_callback(row, payload::CALL), None).ok());
+        self.recordings(rows).into_iter().chain(calls).collect()
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use crate::{
     budgets::Budgets,
     clock::Clock,
     domain::{CallStatus, Direction, EventId, Phone},
+    sources::WebhookRequest,
 };
 
 const ACCOUNT: &str = "AC00000000000000000000000000000001";

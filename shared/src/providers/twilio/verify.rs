@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     env::{Env, EnvError},
-    sources::WebhookRequest,
+    sources::{Check, WebhookRequest},
 };
 
 const HEADER: &str = "x-twilio-signature";
@@ -28,9 +28,9 @@ const SIGNALWIRE_HEADER: &str = "x-signalwire-signature";
 /// In the query of webhooks whose body is no form.
 const BODY_DIGEST: &str = "bodySHA256";
 
-/// How webhooks are checked.
-pub(super) enum Check {
-    Signature {
+/// How the vendor signs webhooks.
+pub(super) enum Signed {
+    Hmac {
         scheme: Scheme,
         token: SecretString,
         /// Where the vendor reaches us. Without it nothing can be verified, so every webhook is refused.
@@ -38,8 +38,6 @@ pub(super) enum Check {
     },
     /// Signed with the key that belongs to this one.
     Ed25519(PublicKey),
-    /// Switched off by `…_WEBHOOK_VERIFY=off`.
-    Off,
 }
 
 /// What a request shows.
@@ -50,16 +48,8 @@ enum Shown {
     Body(Vec<u8>),
 }
 
-impl Check {
+impl Signed {
     pub(super) fn from_env(dialect: &Dialect, env: &Env, token: &SecretString) -> Result<Self, EnvError> {
-        let verify = dialect.settings.verify;
-        if !env.flag(verify, true)? {
-            tracing::warn!(
-                provider = dialect.name,
-                "{verify}=off: webhooks are accepted from ANYONE; anybody who knows the address can invent calls"
-            );
-            return Ok(Self::Off);
-        }
         let missing = |name: &str| EnvError::Missing(name.to_owned());
         let key = match dialect.settings.signing {
             Some(name) => env.secret(name).ok_or_else(|| missing(name))?,
@@ -78,24 +68,23 @@ impl Check {
                 "WEBHOOK_BASE_URL is not set: the address that is called is signed, so webhooks are all refused"
             );
         }
-        Ok(Self::Signature { scheme: dialect.scheme, token: key, public })
+        Ok(Self::Hmac { scheme: dialect.scheme, token: key, public })
     }
+}
 
+impl Check for Signed {
     /// Whether there is one signature at all, and anything that it could be compared with.
-    pub(super) fn may_pass(&self, headers: &HeaderMap) -> bool {
+    fn may_pass(&self, _: &str, headers: &HeaderMap) -> bool {
         match self {
-            Self::Signature { scheme, public, .. } => public.is_some() && shown(*scheme, headers).is_some(),
+            Self::Hmac { scheme, public, .. } => public.is_some() && shown(*scheme, headers).is_some(),
             Self::Ed25519(_) => ed25519::is_signed(headers),
-            Self::Off => true,
         }
     }
 
-    /// Whether the vendor signed this very request.
-    pub(super) fn passes(&self, request: &WebhookRequest<'_>) -> bool {
+    fn passes(&self, request: &WebhookRequest<'_>) -> bool {
         let (scheme, token, public) = match self {
-            Self::Off => return true,
             Self::Ed25519(key) => return key.signed(request),
-            Self::Signature { scheme, token, public } => (*scheme, token, public),
+            Self::Hmac { scheme, token, public } => (*scheme, token, public),
         };
         let (Some(shown), Some(public)) = (shown(scheme, request.headers), public) else { return false };
         let Some((shown, signed)) = signed(scheme, request, shown) else { return false };

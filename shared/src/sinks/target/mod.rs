@@ -92,11 +92,12 @@ impl Sink for Target {
     }
 }
 
-/// Standard Webhooks has 410 say that the receiver wants no more. All else that it refuses may be taken once it is mended:
-/// it is the operator's own.
+/// Standard Webhooks has 410 say that the receiver wants no more; 400 and 422 find the message itself wrong, and it would be
+/// the same again. All else that it refuses may be taken once it is mended: it is the operator's own.
 fn verdict(error: ClientError) -> StepError {
     match error.kind {
         ErrorKind::Refused if error.is(410) => StepError::fail("target-gone", error),
+        ErrorKind::Refused if error.is(400) || error.is(422) => StepError::fail("target-refuses", error),
         ErrorKind::Refused => StepError::retry("target-refuses", error),
         _ => error.into(),
     }

@@ -6,16 +6,16 @@
 mod payload;
 mod verify;
 
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 pub use self::payload::change;
 use self::{
     payload::Said,
-    verify::{Check, is_signed},
+    verify::{Proofs, is_signed},
 };
-use super::{Refused, Source, Unusable, Verified, WebhookRequest, WebhookRoute, fields};
+use super::{Check, Gate, Source, Unusable, Verified, WebhookRoute, fields};
 use crate::{
     domain::{EventKind, NewEvent, ProviderId, Step},
     env::{Env, EnvError},
@@ -45,7 +45,7 @@ const fn route(path: &'static str, hint: &'static str) -> WebhookRoute {
 /// The webhooks of one location.
 pub struct GoHighLevel {
     location: String,
-    check: Check,
+    gate: Gate<Proofs>,
 }
 
 impl GoHighLevel {
@@ -59,7 +59,8 @@ impl GoHighLevel {
             let ours = [SECRET, PUBLIC_KEY, VERIFY].into_iter().any(|name| env.var(name).is_some());
             return if ours { Err(EnvError::Missing(LOCATION.to_owned())) } else { Ok(None) };
         };
-        Ok(Some(Self { location: location.to_owned(), check: Check::from_env(env)? }))
+        let gate = Gate::from_env(env, NAME, VERIFY, || Proofs::from_env(env))?;
+        Ok(Some(Self { location: location.to_owned(), gate }))
     }
 }
 
@@ -72,16 +73,12 @@ impl Source for GoHighLevel {
         ROUTES
     }
 
-    fn may_pass(&self, target: &str, headers: &HeaderMap) -> bool {
-        self.check.may_pass(target, headers)
+    fn gate(&self) -> &dyn Check {
+        &self.gate
     }
 
     fn example(&self, route: &WebhookRoute) -> Option<(&'static str, Value)> {
         Some(("application/json", payload::example(route.hint, &self.location)))
-    }
-
-    fn verify<'r>(&self, request: &'r WebhookRequest<'r>) -> Result<Verified<'r>, Refused> {
-        if self.check.passes(request) { Ok(Verified::vouch(request)) } else { Err(Refused) }
     }
 
     fn receive(&self, route: &WebhookRoute, request: Verified<'_>) -> Result<NewEvent, Unusable> {

@@ -14,6 +14,7 @@ use super::*;
 use crate::{
     domain::{Event, EventId},
     mirror::{Change, What},
+    sources::WebhookRequest,
 };
 
 /// Of the key whose seed is 32 times 0x42.

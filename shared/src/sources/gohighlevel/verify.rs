@@ -5,10 +5,10 @@ use aws_lc_rs::signature::{ED25519, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKe
 use axum::http::HeaderMap;
 use base64::{Engine, prelude::BASE64_STANDARD};
 
-use super::{NAME, PUBLIC_KEY, SECRET, VERIFY};
+use super::{PUBLIC_KEY, SECRET};
 use crate::{
     env::{Env, EnvError},
-    sources::{SharedSecret, WebhookRequest},
+    sources::{Check, SharedSecret, WebhookRequest},
 };
 
 const SIGNATURE: &str = "x-ghl-signature";
@@ -27,19 +27,15 @@ const PUBLISHED_LEGACY: &str = concat!(
     "wNUY2yvcCAwEAAQ==",
 );
 
-/// How webhooks are checked.
-pub(super) enum Check {
-    On {
-        signature: Key,
-        legacy: Key,
-        secret: Option<SharedSecret>,
-    },
-    /// Switched off by `GHL_WEBHOOK_VERIFY=off`.
-    Off,
+/// What a request may show of its sender.
+pub(super) struct Proofs {
+    signature: Key,
+    legacy: Key,
+    secret: Option<SharedSecret>,
 }
 
 /// A public key, as its DER.
-pub(super) struct Key(UnparsedPublicKey<Vec<u8>>);
+struct Key(UnparsedPublicKey<Vec<u8>>);
 
 impl Key {
     fn new(algorithm: &'static dyn VerificationAlgorithm, der: Vec<u8>) -> Self {
@@ -52,15 +48,8 @@ impl Key {
     }
 }
 
-impl Check {
+impl Proofs {
     pub(super) fn from_env(env: &Env) -> Result<Self, EnvError> {
-        if !env.flag(VERIFY, true)? {
-            tracing::warn!(
-                provider = NAME,
-                "{VERIFY}=off: webhooks are accepted from ANYONE; anybody who knows the address can change contacts"
-            );
-            return Ok(Self::Off);
-        }
         let invalid = || EnvError::Invalid { name: PUBLIC_KEY.to_owned(), why: "expected a public key".to_owned() };
         let (signature, legacy) = match env.var(PUBLIC_KEY).map(|text| key(text).ok_or_else(invalid)).transpose()? {
             // The key that was set stands for both: of which kind it is, its bytes say.
@@ -71,25 +60,26 @@ impl Check {
                 (Key::new(&ED25519, published(PUBLISHED)), Key::new(&RSA_PKCS1_2048_8192_SHA256, legacy))
             }
         };
-        Ok(Self::On { signature, legacy, secret: env.secret(SECRET).map(SharedSecret::new) })
+        Ok(Self { signature, legacy, secret: env.secret(SECRET).map(SharedSecret::new) })
     }
+}
 
+impl Check for Proofs {
     /// Without a signature, what is shown of the secret must be right.
-    pub(super) fn may_pass(&self, target: &str, headers: &HeaderMap) -> bool {
-        match self {
-            Self::On { secret: Some(secret), .. } if !is_signed(headers) => secret.may_pass(target, headers),
-            Self::On { .. } | Self::Off => true,
+    fn may_pass(&self, target: &str, headers: &HeaderMap) -> bool {
+        match &self.secret {
+            Some(secret) if !is_signed(headers) => secret.may_pass(target, headers),
+            _ => true,
         }
     }
 
     /// Who is signed counts by the signature alone: a current one is never passed over for the deprecated one, and neither
     /// for the secret.
-    pub(super) fn passes(&self, request: &WebhookRequest<'_>) -> bool {
-        let Self::On { signature, legacy, secret } = self else { return true };
+    fn passes(&self, request: &WebhookRequest<'_>) -> bool {
         match (shown(request.headers, SIGNATURE), shown(request.headers, LEGACY_SIGNATURE)) {
-            (Some(text), _) => signature.made(text, request.body),
-            (None, Some(text)) => legacy.made(text, request.body),
-            (None, None) => secret.as_ref().is_some_and(|secret| secret.passes(request)),
+            (Some(text), _) => self.signature.made(text, request.body),
+            (None, Some(text)) => self.legacy.made(text, request.body),
+            (None, None) => self.secret.as_ref().is_some_and(|secret| secret.passes(request)),
         }
     }
 }

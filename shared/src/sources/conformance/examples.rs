@@ -1,8 +1,8 @@
-//! One call of each provider.
+//! What providers send: one call of each.
 
 use super::{
     Example,
-    signing::{self, PUBLIC_KEY, SECRET},
+    signing::{self, PUBLIC_KEY, SECRET, pairs, same_form},
 };
 use crate::domain::{CallFacts, CallKey};
 
@@ -11,17 +11,19 @@ const FORM: &str = "application/x-www-form-urlencoded";
 /// Nobody listens there.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
-/// One of each provider in the registry.
-pub fn examples() -> [Example; 6] {
-    [cloudtalk(), twilio(), signalwire(), telnyx(), elevenlabs(), generic()]
+/// One of each of their ways.
+pub(super) fn providers() -> [Example; 7] {
+    [cloudtalk(), twilio(), signalwire(), telnyx(), elevenlabs(), generic(), generic_signed()]
 }
 
 fn cloudtalk() -> Example {
     let ended = "/api/cloudtalk-webhooks/call-ended";
     Example {
-        provider: "cloudtalk",
-        settings: &[("CLOUDTALK_WEBHOOK_SECRET", SECRET), ("CLOUDTALK_BASE_URL", NOWHERE)],
+        source: "cloudtalk",
+        way: "showing a secret",
+        settings: pairs(&[("CLOUDTALK_WEBHOOK_SECRET", SECRET), ("CLOUDTALK_BASE_URL", NOWHERE)]),
         secrets: &["CLOUDTALK_WEBHOOK_SECRET"],
+        keys: &[],
         content_type: JSON,
         events: &[
             (
@@ -37,12 +39,19 @@ fn cloudtalk() -> Example {
                 r#"{"call_id":1042600731,"recording_url":"https://my.cloudtalk.io/pub/r/MTA0MjYwMDczMQ%3D%3D/YQ%3D%3D.wav","external_number":390612000451}"#,
             ),
         ],
-        unknown: (ended, r#"{"action":"agent_status_changed","agent_id":1}"#),
+        changes: &[
+            ("/api/cloudtalk-webhooks/contact-updated", r#"{"contact_id":1450000001,"contact_name":"Mario Rossi"}"#),
+            ("/api/cloudtalk-webhooks/new-tag", r#"{"contact_id":1450000001,"tag_name":"VIP"}"#),
+            ("/api/cloudtalk-webhooks/new-note", r#"{"contact_id":1450000001,"note":"Call back"}"#),
+        ],
+        unknown: Some((ended, r#"{"action":"agent_status_changed","agent_id":1}"#)),
         signs_bodies: false,
+        is_same: |a, b| a == b,
         sign: signing::shown,
-        vendor: |url| {
+        spelled: signing::scheme_in_any_case,
+        vendor: Some(|url| {
             (vec![("CLOUDTALK_BASE_URL", url.into()), ("CLOUDTALK_API_KEY", "id:secret".into())], known("id", "1"))
-        },
+        }),
     }
 }
 
@@ -50,13 +59,15 @@ const RECORDING: &str = "/webhooks/twilio-recording";
 
 fn twilio() -> Example {
     Example {
-        provider: "twilio",
-        settings: &[
+        source: "twilio",
+        way: "signed",
+        settings: pairs(&[
             ("TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000001"),
             ("TWILIO_AUTH_TOKEN", SECRET),
             ("TWILIO_BASE_URL", NOWHERE),
-        ],
+        ]),
         secrets: &["TWILIO_AUTH_TOKEN"],
+        keys: &[],
         content_type: FORM,
         events: &[
             (
@@ -72,10 +83,13 @@ fn twilio() -> Example {
                 "AccountSid=AC00000000000000000000000000000001&CallSid=CA1&RecordingSid=RE1&RecordingStatus=completed&RecordingDuration=60&RecordingStartTime=Thu%2C+09+Oct+2025+08%3A53%3A20+%2B0000",
             ),
         ],
-        unknown: (RECORDING, "AccountSid=AC00000000000000000000000000000001&SomethingNew=1"),
+        changes: &[],
+        unknown: Some((RECORDING, "AccountSid=AC00000000000000000000000000000001&SomethingNew=1")),
         signs_bodies: true,
+        is_same: same_form,
         sign: signing::twilio,
-        vendor: |url| (vec![("TWILIO_BASE_URL", url.into())], known("recording_sid", "RE1")),
+        spelled: str::to_owned,
+        vendor: Some(|url| (vec![("TWILIO_BASE_URL", url.into())], known("recording_sid", "RE1"))),
     }
 }
 
@@ -83,14 +97,16 @@ const SIGNALWIRE: &str = "/webhooks/signalwire-recording";
 
 fn signalwire() -> Example {
     Example {
-        provider: "signalwire",
-        settings: &[
+        source: "signalwire",
+        way: "signed",
+        settings: pairs(&[
             ("SIGNALWIRE_PROJECT_ID", "b3877c40-da60-4998-90ad-b792e98472af"),
             ("SIGNALWIRE_API_TOKEN", "PT1"),
             ("SIGNALWIRE_SIGNING_KEY", SECRET),
             ("SIGNALWIRE_BASE_URL", NOWHERE),
-        ],
+        ]),
         secrets: &["SIGNALWIRE_SIGNING_KEY"],
+        keys: &[],
         content_type: FORM,
         events: &[
             (
@@ -102,10 +118,13 @@ fn signalwire() -> Example {
                 "AccountSid=b3877c40-da60-4998-90ad-b792e98472af&CallSid=43bb71ee&RecordingSid=19e436af&RecordingStatus=completed&RecordingDuration=42",
             ),
         ],
-        unknown: (SIGNALWIRE, "AccountSid=b3877c40-da60-4998-90ad-b792e98472af&SomethingNew=1"),
+        changes: &[],
+        unknown: Some((SIGNALWIRE, "AccountSid=b3877c40-da60-4998-90ad-b792e98472af&SomethingNew=1")),
         signs_bodies: true,
+        is_same: same_form,
         sign: signing::signalwire,
-        vendor: |url| (vec![("SIGNALWIRE_BASE_URL", url.into())], known("recording_sid", "RE1")),
+        spelled: str::to_owned,
+        vendor: Some(|url| (vec![("SIGNALWIRE_BASE_URL", url.into())], known("recording_sid", "RE1"))),
     }
 }
 
@@ -113,14 +132,16 @@ const TELNYX: &str = "/webhooks/telnyx-recording";
 
 fn telnyx() -> Example {
     Example {
-        provider: "telnyx",
-        settings: &[
+        source: "telnyx",
+        way: "signed",
+        settings: pairs(&[
             ("TELNYX_ACCOUNT_SID", "cb6cfbbc-eb00-41af-a3f3-0d7b32009e4b"),
             ("TELNYX_API_KEY", "KEY1"),
             ("TELNYX_PUBLIC_KEY", PUBLIC_KEY),
             ("TELNYX_BASE_URL", NOWHERE),
-        ],
+        ]),
         secrets: &["TELNYX_PUBLIC_KEY"],
+        keys: &[],
         content_type: FORM,
         events: &[
             (
@@ -132,10 +153,13 @@ fn telnyx() -> Example {
                 "AccountSid=cb6cfbbc-eb00-41af-a3f3-0d7b32009e4b&CallSid=v3%3A9X2v&RecordingSid=35094891-3290&RecordingStatus=completed&RecordingDuration=5",
             ),
         ],
-        unknown: (TELNYX, "AccountSid=cb6cfbbc-eb00-41af-a3f3-0d7b32009e4b&SomethingNew=1"),
+        changes: &[],
+        unknown: Some((TELNYX, "AccountSid=cb6cfbbc-eb00-41af-a3f3-0d7b32009e4b&SomethingNew=1")),
         signs_bodies: true,
+        is_same: |a, b| a == b,
         sign: signing::telnyx,
-        vendor: |url| (vec![("TELNYX_BASE_URL", url.into())], known("recording_sid", "RE1")),
+        spelled: str::to_owned,
+        vendor: Some(|url| (vec![("TELNYX_BASE_URL", url.into())], known("recording_sid", "RE1"))),
     }
 }
 
@@ -143,13 +167,15 @@ const POST_CALL: &str = "/webhooks/elevenlabs-post-call";
 
 fn elevenlabs() -> Example {
     Example {
-        provider: "elevenlabs",
-        settings: &[
+        source: "elevenlabs",
+        way: "signed",
+        settings: pairs(&[
             ("ELEVENLABS_WEBHOOK_SECRET", SECRET),
             ("ELEVENLABS_API_KEY", "key"),
             ("ELEVENLABS_BASE_URL", NOWHERE),
-        ],
+        ]),
         secrets: &["ELEVENLABS_WEBHOOK_SECRET"],
+        keys: &[],
         content_type: JSON,
         events: &[
             (
@@ -161,10 +187,13 @@ fn elevenlabs() -> Example {
                 r#"{"type":"post_call_audio","event_timestamp":1760000119,"data":{"agent_id":"agent_1","conversation_id":"conv_1","full_audio":""}}"#,
             ),
         ],
-        unknown: (POST_CALL, r#"{"type":"voice_removed","event_timestamp":1760000119,"data":{}}"#),
+        changes: &[],
+        unknown: Some((POST_CALL, r#"{"type":"voice_removed","event_timestamp":1760000119,"data":{}}"#)),
         signs_bodies: true,
+        is_same: |a, b| a == b,
         sign: signing::elevenlabs,
-        vendor: |url| (vec![("ELEVENLABS_BASE_URL", url.into())], known("id", "conv_1")),
+        spelled: str::to_lowercase,
+        vendor: Some(|url| (vec![("ELEVENLABS_BASE_URL", url.into())], known("id", "conv_1"))),
     }
 }
 
@@ -172,9 +201,11 @@ const GENERIC: &str = "/webhooks/generic";
 
 fn generic() -> Example {
     Example {
-        provider: "generic",
-        settings: &[("GENERIC_WEBHOOK_SECRET", SECRET), ("GENERIC_RECORDING_HOSTS", "media.example.test")],
+        source: "generic",
+        way: "showing a secret",
+        settings: pairs(&[("GENERIC_WEBHOOK_SECRET", SECRET), ("GENERIC_RECORDING_HOSTS", "media.example.test")]),
         secrets: &["GENERIC_WEBHOOK_SECRET"],
+        keys: &[],
         content_type: JSON,
         events: &[
             (
@@ -190,13 +221,27 @@ fn generic() -> Example {
                 r#"{"event":"recording.ready","call_id":"c-1","recording":{"url":"https://media.example.test/c-1.mp3"}}"#,
             ),
         ],
-        unknown: (GENERIC, r#"{"event":"agent.typing","agent":7}"#),
+        changes: &[],
+        unknown: Some((GENERIC, r#"{"event":"agent.typing","agent":7}"#)),
         signs_bodies: false,
+        is_same: |a, b| a == b,
         sign: signing::shown,
-        vendor: |url| {
+        spelled: signing::scheme_in_any_case,
+        vendor: Some(|url| {
             let facts = CallFacts { recording_url: Some(format!("{url}/a.wav")), ..CallFacts::default() };
             (vec![("GENERIC_RECORDING_HOSTS", url.trim_start_matches("http://").into())], facts)
-        },
+        }),
+    }
+}
+
+fn generic_signed() -> Example {
+    Example {
+        way: "signed",
+        settings: [generic().settings, pairs(&[("GENERIC_SIGNATURE_HEADER", "x-signature")])].concat(),
+        signs_bodies: true,
+        sign: signing::generic,
+        spelled: str::to_owned,
+        ..generic()
     }
 }
 
