@@ -17,7 +17,7 @@ use shared::{
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    question::{Name, Query},
+    question::{Name, Query, is_plausible},
     view,
 };
 
@@ -140,6 +140,19 @@ pub(crate) async fn find(app: &App, id: &str) -> Result<shared::domain::Call, Pr
     call.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "there is no such call"))
 }
 
+/// Reads a query string: with what is accepted, the database can be asked.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzz(uri: &axum::http::Uri) {
+    let Ok(asked) = crate::question::read::<Asked>(uri) else { return };
+    let Ok(filter) = asked.filter() else { return };
+    assert!((1..=LARGEST).contains(&filter.limit), "{}", filter.limit);
+    assert!([filter.from, filter.to].iter().flatten().all(is_plausible), "{:?} {:?}", filter.from, filter.to);
+    assert!(filter.provider.is_none_or(|provider| !provider.as_str().contains('\0')));
+    if let Some(cursor) = filter.after {
+        assert_eq!(cursor.to_string().parse(), Ok(cursor));
+    }
+}
+
 impl Asked {
     fn filter(self) -> Result<CallFilter, Problem> {
         Ok(CallFilter {
@@ -184,8 +197,9 @@ fn phone(text: String) -> Result<Phone, Problem> {
 /// A time, or the beginning of a day in UTC.
 fn time(field: &str, text: &str) -> Result<DateTime<Utc>, Problem> {
     let day = || text.parse::<NaiveDate>().map(|day| day.and_time(NaiveTime::MIN).and_utc());
-    let time = text.parse().or_else(|_| day());
-    time.map_err(|_| bad(field, "expected a time like 2026-11-20T09:00:00Z or a day like 2026-11-20"))
+    let time: Option<DateTime<Utc>> = text.parse().or_else(|_| day()).ok();
+    time.filter(is_plausible)
+        .ok_or_else(|| bad(field, "expected a time like 2026-11-20T09:00:00Z or a day like 2026-11-20"))
 }
 
 fn bad(field: &str, detail: &str) -> Problem {

@@ -1,7 +1,7 @@
 //! `GET /costs`: what speech and models cost.
 
 use axum::{Json, extract::State, http::StatusCode};
-use chrono::{Days, NaiveDate};
+use chrono::Days;
 use serde::Deserialize;
 use shared::{
     db::spending,
@@ -10,7 +10,7 @@ use shared::{
 use utoipa::IntoParams;
 
 use crate::{
-    question::Query,
+    question::{Query, is_plausible},
     view::{CostLine, CostPage},
 };
 
@@ -34,12 +34,13 @@ pub(crate) struct Asked {
 ))]
 pub(crate) async fn list(State(app): State<App>, Query(asked): Query<Asked>) -> Result<Json<CostPage>, Problem> {
     let today = app.clock.now().date_naive();
-    let since = match asked.since {
-        None => today.checked_sub_days(Days::new(DAYS)).unwrap_or(today),
-        Some(text) => text
-            .parse::<NaiveDate>()
-            .map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "expected a day such as 2026-11-20").field("since"))?,
-    };
+    let since =
+        match asked.since {
+            None => today.checked_sub_days(Days::new(DAYS)).unwrap_or(today),
+            Some(text) => text.parse().ok().filter(is_plausible).ok_or_else(|| {
+                Problem::new(StatusCode::BAD_REQUEST, "expected a day such as 2026-11-20").field("since")
+            })?,
+        };
     let sums = spending::since(&app.db, since).await?;
     Ok(Json(CostPage { since, costs: sums.into_iter().map(CostLine::from).collect() }))
 }

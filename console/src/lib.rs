@@ -83,6 +83,14 @@ fn routes() -> OpenApiRouter<Asked> {
         .routes(routes!(openapi::serve))
 }
 
+/// Reads a query string from outside.
+#[cfg(feature = "fuzzing")]
+pub fn fuzz_query(query: &str) {
+    if let Ok(uri) = format!("/calls?{query}").parse() {
+        calls::fuzz(&uri);
+    }
+}
+
 /// What handlers work with.
 #[derive(Clone)]
 struct Asked {

@@ -9,7 +9,7 @@ use shared::{
     testing::Shape,
 };
 
-use crate::desk::{Desk, concluded, dead, facts, recording};
+use crate::desk::{Desk, TOKEN, concluded, dead, facts, recording};
 
 fn ids(page: &Value) -> Vec<u32> {
     let calls = page["calls"].as_array().unwrap();
@@ -172,8 +172,11 @@ async fn a_question_that_makes_no_sense_names_its_field() {
         ("conclusion=fine", "conclusion"),
         ("phone=nobody", "phone"),
         ("from=yesterday", "from"),
+        ("to=-9999-01-01", "to"),
+        ("to=-009999-01-01T00:00:00Z", "to"),
         ("dead=maybe", "dead"),
         ("cursor=1", "cursor"),
+        ("cursor=-999999999999999999-0199512a7a00700080000000000000a1", "cursor"),
         ("limit=many", "limit"),
         ("recorded=perhaps", "recorded"),
     ] {
@@ -191,6 +194,17 @@ async fn a_question_that_makes_no_sense_names_its_field() {
         );
     }
     assert_eq!(desk.get("/calls/%ff").await.status(), 404);
+}
+
+#[tokio::test]
+async fn what_no_database_holds_is_a_bad_question_and_no_failure_of_ours() {
+    let desk = Desk::start(Shape::Production).await;
+    for question in ["/calls?provider=%00", "/dead?queue=fetch%00", "/costs?since=-9999-01-01"] {
+        assert_eq!(desk.get(question).await.status(), 400, "{question}");
+    }
+    assert_eq!(desk.get("/calls/%00").await.status(), 404);
+    let order = desk.app.outside.http.post(format!("{}/dead/replay", desk.base)).bearer_auth(TOKEN);
+    assert_eq!(order.body(r#"{"queue": "\u0000"}"#).send().await.unwrap().status(), 400);
 }
 
 async fn a_call_shows_its_way_through_the_steps(shape: Shape) {

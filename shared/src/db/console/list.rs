@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use sqlx::QueryBuilder;
 
 use super::super::{Db, calls};
@@ -53,6 +53,8 @@ impl FromStr for Cursor {
         let parse = || {
             let (micros, id) = text.split_once('-')?;
             let at = DateTime::from_timestamp_micros(micros.parse().ok()?)?;
+            // PostgreSQL knows no time before 4713 BC.
+            let at = Some(at).filter(|at| (0..=9999).contains(&at.year()))?;
             Some(Self { at, id: id.parse().ok()? })
         };
         parse().ok_or("not a cursor of ours")
