@@ -2,24 +2,25 @@
 
 #![expect(clippy::print_stdout, reason = "the answer of a command goes to standard output")]
 
+mod filters;
 mod reanalyze;
 
 use ::console::view::{CallDetail, CallRow};
 use anyhow::{Context, bail};
-use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use shared::{
     db::{
         self, console,
         spending::{self, Sum},
     },
-    domain::{Call, Phone, ProviderId, Report},
+    domain::{Call, Report},
     env::Env,
     service::{App, Role},
 };
 
 use tokio_util::sync::CancellationToken;
 
+use self::filters::Filters;
 use crate::table;
 
 /// What to look at.
@@ -41,15 +42,8 @@ enum What {
 
 #[derive(Args)]
 struct List {
-    /// Only of this provider
-    #[arg(long)]
-    provider: Option<String>,
-    /// Only with this number on the other side
-    #[arg(long)]
-    phone: Option<String>,
-    /// Only from this time on, such as 2026-11-20T00:00:00Z
-    #[arg(long)]
-    from: Option<DateTime<Utc>>,
+    #[command(flatten)]
+    filters: Filters,
     /// Only those with a step that failed for good
     #[arg(long)]
     dead: bool,
@@ -87,15 +81,7 @@ impl Calls {
 
 impl List {
     async fn run(self, app: &App) -> anyhow::Result<()> {
-        let phone = self.phone.map(|text| Phone::parse(&text).context("--phone is no phone number")).transpose()?;
-        let filter = console::CallFilter {
-            provider: self.provider.map(ProviderId::from),
-            phone,
-            from: self.from,
-            dead: self.dead,
-            limit: self.limit,
-            ..console::CallFilter::default()
-        };
+        let filter = console::CallFilter { dead: self.dead, ..self.filters.filter(self.limit)? };
         let lines = console::calls(&app.db, &filter).await?;
         if self.json {
             for line in lines {

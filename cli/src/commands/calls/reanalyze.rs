@@ -10,16 +10,18 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use clap::Args;
 use shared::{
     db::{self, console},
-    domain::{CallId, Conclusion, Phone, ProviderId},
+    domain::CallId,
     model::Model,
     reanalyze::reanalyze,
     service::App,
 };
 use tokio_util::sync::CancellationToken;
+
+use super::filters::Filters;
 
 /// Fewer are not asked about.
 const MANY: usize = 10;
@@ -36,10 +38,12 @@ Workers do it, with their model, prompt and scorecard. A call keeps its feedback
 records are changed, not written twice. Stopping this command leaves to the workers what they were asked for.")]
 pub(super) struct Reanalyze {
     /// The provider's ids of calls, or ours
-    #[arg(conflicts_with = "Narrow")]
+    #[arg(conflicts_with_all = ["Narrow", "Filters"])]
     ids: Vec<String>,
     #[command(flatten)]
     narrow: Narrow,
+    #[command(flatten)]
+    filters: Filters,
     /// At most so many, newest first
     #[arg(long)]
     limit: Option<usize>,
@@ -63,25 +67,6 @@ struct Narrow {
     /// Only those whose feedback is of another prompt, scorecard or model than is set here, and those without
     #[arg(long)]
     outdated: bool,
-    /// Only of this provider
-    #[arg(long)]
-    provider: Option<String>,
-    /// Only with this number on the other side
-    #[arg(long)]
-    phone: Option<String>,
-    /// Only from this time on, such as 2026-11-20T00:00:00Z
-    #[arg(long)]
-    from: Option<DateTime<Utc>>,
-    /// Only before this time
-    #[arg(long)]
-    to: Option<DateTime<Utc>>,
-    /// Only those our work on which ended so: analyzed, not-analyzed, too-short…
-    #[arg(long, value_parser = conclusion)]
-    conclusion: Option<Conclusion>,
-}
-
-fn conclusion(text: &str) -> Result<Conclusion, String> {
-    serde_json::from_value(text.into()).map_err(|_| "there is no such conclusion".to_owned())
 }
 
 /// What there is to do.
@@ -96,7 +81,11 @@ struct Chosen {
 
 impl Reanalyze {
     pub(super) async fn run(self, app: &App, stop: &CancellationToken) -> anyhow::Result<()> {
-        let chosen = if self.ids.is_empty() { self.by_filter(app).await? } else { self.by_id(app).await? };
+        let Self { ids, narrow, filters, limit, dry_run, yes, at_once } = self;
+        let chosen = match ids.is_empty() {
+            true => by_filter(app, &narrow, filters, limit).await?,
+            false => by_id(app, &ids).await?,
+        };
         let count = chosen.calls.len();
         let without = match chosen.without_transcript {
             0 => String::new(),
@@ -105,64 +94,53 @@ impl Reanalyze {
         let cost =
             if chosen.cost > 0.0 { format!("; the last time it cost {:.4} USD", chosen.cost) } else { String::new() };
         println!("{count} to reanalyze{without}{cost}");
-        if self.dry_run || count == 0 {
+        if dry_run || count == 0 {
             return Ok(());
         }
-        if count > MANY && !self.yes && !agreed()? {
+        if count > MANY && !yes && !agreed()? {
             println!("nothing was done");
             return Ok(());
         }
-        Progress::new(chosen.calls).follow(app, usize::from(self.at_once), stop).await
+        Progress::new(chosen.calls).follow(app, usize::from(at_once), stop).await
     }
+}
 
-    async fn by_id(&self, app: &App) -> anyhow::Result<Chosen> {
-        let providers: Vec<_> = app.providers.iter().map(|provider| provider.id()).collect();
-        let mut calls = Vec::new();
-        for id in &self.ids {
-            let call = console::find(&app.db, &providers, id).await?.with_context(|| format!("no call {id}"))?;
-            calls.push(call.id);
-        }
-        let mut chosen = Chosen::default();
-        chosen.add(app, &calls, |_| true).await?;
-        Ok(chosen)
+async fn by_id(app: &App, ids: &[String]) -> anyhow::Result<Chosen> {
+    let providers: Vec<_> = app.providers.iter().map(|provider| provider.id()).collect();
+    let mut calls = Vec::new();
+    for id in ids {
+        let call = console::find(&app.db, &providers, id).await?.with_context(|| format!("no call {id}"))?;
+        calls.push(call.id);
     }
+    let mut chosen = Chosen::default();
+    chosen.add(app, &calls, |_| true).await?;
+    Ok(chosen)
+}
 
-    async fn by_filter(&self, app: &App) -> anyhow::Result<Chosen> {
-        let Narrow { all, outdated, provider, phone, from, to, conclusion } = &self.narrow;
-        let narrowed = provider.is_some() || phone.is_some() || from.is_some() || to.is_some() || conclusion.is_some();
-        if !(*all || *outdated || narrowed) {
-            bail!("say which: ids of calls, --outdated, --from, --to, --provider, --phone, --conclusion or --all");
-        }
-        let model = match outdated {
-            true => Some(
-                Model::from_env(&app.env, &app.outside)?
-                    .context("--outdated needs the workers' settings of the model")?,
-            ),
-            false => None,
+async fn by_filter(app: &App, narrow: &Narrow, filters: Filters, limit: Option<usize>) -> anyhow::Result<Chosen> {
+    if !(narrow.all || narrow.outdated || filters.narrow()) {
+        bail!("say which: ids of calls, --outdated, --from, --to, --provider, --phone, --conclusion or --all");
+    }
+    let model = match narrow.outdated {
+        true => Some(
+            Model::from_env(&app.env, &app.outside)?.context("--outdated needs the workers' settings of the model")?,
+        ),
+        false => None,
+    };
+    let mut filter = filters.filter(PAGE)?;
+    let mut chosen = Chosen::default();
+    loop {
+        let page = console::calls(&app.db, &filter).await?;
+        let calls: Vec<_> = page.iter().map(|line| line.call.id).collect();
+        let wanted = |feedback: Option<&_>| {
+            model.as_ref().is_none_or(|model| feedback.is_none_or(|feedback| !model.is_current(feedback)))
         };
-        let mut filter = console::CallFilter {
-            provider: provider.clone().map(ProviderId::from),
-            phone: phone.as_ref().map(|text| Phone::parse(text).context("--phone is no phone number")).transpose()?,
-            from: *from,
-            to: *to,
-            conclusion: *conclusion,
-            limit: PAGE,
-            ..console::CallFilter::default()
-        };
-        let mut chosen = Chosen::default();
-        loop {
-            let page = console::calls(&app.db, &filter).await?;
-            let calls: Vec<_> = page.iter().map(|line| line.call.id).collect();
-            let wanted = |feedback: Option<&_>| {
-                model.as_ref().is_none_or(|model| feedback.is_none_or(|feedback| !model.is_current(feedback)))
-            };
-            chosen.add(app, &calls, wanted).await?;
-            filter.after = page.last().map(|line| line.cursor());
-            let enough = self.limit.is_some_and(|limit| chosen.calls.len() >= limit);
-            if page.is_empty() || enough {
-                chosen.calls.truncate(self.limit.unwrap_or(usize::MAX));
-                return Ok(chosen);
-            }
+        chosen.add(app, &calls, wanted).await?;
+        filter.after = page.last().map(|line| line.cursor());
+        let enough = limit.is_some_and(|limit| chosen.calls.len() >= limit);
+        if page.is_empty() || enough {
+            chosen.calls.truncate(limit.unwrap_or(usize::MAX));
+            return Ok(chosen);
         }
     }
 }
