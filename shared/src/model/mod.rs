@@ -15,8 +15,6 @@ mod wire;
 
 use anyhow::Context;
 use async_openai::{Client, config::OpenAIConfig};
-use secrecy::ExposeSecret;
-use serde_json::Value;
 
 use self::{
     ask::{Bill, TOO_LONG},
@@ -74,10 +72,10 @@ impl Model {
             return Err(settings.unpriced());
         }
         if let Some(day) = price::shutdown(&settings.model) {
-            let days_left = (day - outside.clock.now().date_naive()).num_days();
-            tracing::warn!(model = settings.model, %day, days_left, "OpenAI switches this model off; set FEEDBACK_MODEL");
+            let notice = openai::notice(day, outside.clock.now().date_naive());
+            tracing::warn!(model = settings.model, "this model is {notice}; set another (FEEDBACK_MODEL)");
         }
-        let client = openai::client(vendor.clone(), &settings.base_url, settings.api_key.as_ref());
+        let client = settings.server.client(vendor.clone());
         let feedback = Question::feedback(settings.language.as_deref(), settings.scorecard.as_ref());
         let part = Question::part(settings.scorecard.as_ref());
         Ok(Some(Self { settings, vendor, client, feedback, part }))
@@ -148,17 +146,8 @@ impl Model {
     /// # Errors
     /// What is wrong, for a person.
     pub async fn check(&self) -> anyhow::Result<String> {
-        let name = self.name();
-        let mut request = self.vendor.http().get(format!("{}/models", self.settings.base_url));
-        if let Some(key) = &self.settings.api_key {
-            request = request.bearer_auth(key.expose_secret());
-        }
-        let answer: Value = self.vendor.send(request).await?.json().await.context("the list of models is not JSON")?;
-        let models = answer["data"].as_array().context("the server lists no models")?;
-        let model = models.iter().find(|m| m["id"].as_str() == Some(name));
-        let model = model.with_context(|| format!("the server has no model {name}"))?;
-        let last_day = model["shutdown_date"].as_str().map(|day| format!(", switched off on {day}"));
-        Ok(format!("{name} is there{}", last_day.unwrap_or_default()))
+        let models = self.settings.server.models(&self.vendor).await?.context("the server lists no models")?;
+        models.tell_of(self.name(), price::shutdown(self.name()), self.vendor.clock().now().date_naive())
     }
 }
 
@@ -168,11 +157,21 @@ pub(crate) fn fuzz_reply(body: &[u8], transcript: &Transcript) {
     let text = String::from_utf8_lossy(body);
     let wrapped = serde_json::json!({"choices": [{"message": {"content": text}}]});
     let spoken = Spoken::of(transcript);
+    let card =
+        r#"{"name": "Service", "criteria": [{"id": "greeting", "name": "Greeting", "description": "x", "scale": 2}]}"#;
+    let card = crate::domain::Scorecard::parse(card).expect("a scorecard");
     for answer in [serde_json::from_slice(body).ok(), serde_json::from_value(wrapped).ok()].into_iter().flatten() {
         let answer: wire::Completion = answer;
         let _ = reply::read_part(&answer);
-        if let Ok(read) = reply::read(&answer, &spoken, None) {
-            serde_json::to_string(&read.judged).expect("what was judged can be stored");
+        for card in [None, Some(&card)] {
+            match reply::read(&answer, &spoken, card) {
+                Ok(read) => {
+                    serde_json::to_string(&read.judged).expect("what was judged can be stored");
+                    let total = read.scorecard.and_then(|scored| scored.total);
+                    assert!(total.is_none_or(|total| (0.0..=100.0).contains(&total)), "{total:?}");
+                }
+                Err(unusable) => drop(unusable.complaint()),
+            }
         }
     }
 }

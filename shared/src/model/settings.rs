@@ -2,16 +2,13 @@
 
 use std::time::Duration;
 
-use secrecy::SecretString;
-
 use super::price::{self, Price};
 use crate::{
     domain::{Scorecard, Usage},
     env::{Env, EnvError},
+    http::openai::Server,
 };
 
-/// OpenAI's own server.
-pub const OPENAI: &str = "https://api.openai.com/v1";
 /// The model unless a setting says otherwise: the cheapest that is not about to be switched off.
 const DEFAULT_MODEL: &str = "gpt-6-luna";
 /// An hour of talk has about 50 000 characters; forty hours are more than any call.
@@ -27,8 +24,7 @@ const OUTPUT: &str = "FEEDBACK_PRICE_OUTPUT";
 
 /// How to reach and ask the model.
 pub(super) struct Settings {
-    pub(super) base_url: String,
-    pub(super) api_key: Option<SecretString>,
+    pub(super) server: Server,
     pub(super) model: String,
     /// Sent as `reasoning_effort`; `None` leaves it out.
     pub(super) effort: Option<String>,
@@ -51,12 +47,7 @@ pub(super) struct Settings {
 impl Settings {
     /// `None` when neither a key nor another server than OpenAI's is configured.
     pub(super) fn from_env(env: &Env) -> Result<Option<Self>, EnvError> {
-        let base_name = ["FEEDBACK_BASE_URL", "OPENAI_BASE_URL"].into_iter().find(|name| env.var(name).is_some());
-        let base_url = env.base_url(base_name.unwrap_or("OPENAI_BASE_URL"), OPENAI)?;
-        let api_key = env.secret("FEEDBACK_API_KEY").or_else(|| env.secret("OPENAI_API_KEY"));
-        if api_key.is_none() && base_url == OPENAI {
-            return Ok(None);
-        }
+        let Some(server) = Server::from_env(env, "FEEDBACK")? else { return Ok(None) };
         let model = env.var("FEEDBACK_MODEL").unwrap_or(DEFAULT_MODEL).to_owned();
         let effort = match env.var("FEEDBACK_REASONING_EFFORT") {
             Some("omit") => None,
@@ -69,8 +60,7 @@ impl Settings {
             return Err(invalid("FEEDBACK_CONTEXT_TOKENS", format!("expected {LEAST_CONTEXT} or more")));
         }
         Ok(Some(Self {
-            base_url,
-            api_key,
+            server,
             model,
             context,
             language: language(env)?,
@@ -146,8 +136,6 @@ fn invalid(name: &str, why: impl Into<String>) -> EnvError {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests may panic")]
-    use secrecy::ExposeSecret;
-
     use super::*;
 
     fn settings(pairs: &[(&str, &str)]) -> Option<Settings> {
@@ -155,23 +143,13 @@ mod tests {
     }
 
     #[test]
-    fn without_key_and_server_there_is_no_model() {
-        assert!(settings(&[]).is_none());
-        assert!(settings(&[("OPENAI_BASE_URL", "https://api.openai.com/v1/")]).is_none());
-        assert!(settings(&[("FEEDBACK_BASE_URL", "http://localhost:11434/v1")]).is_some_and(|s| s.api_key.is_none()));
-    }
-
-    #[test]
-    fn its_own_settings_win_over_those_shared_with_speech() {
-        let shared = [("OPENAI_API_KEY", "shared"), ("OPENAI_BASE_URL", "http://both/v1/")];
-        let both = settings(&shared).unwrap();
-        assert_eq!((both.base_url.as_str(), both.model.as_str()), ("http://both/v1", "gpt-6-luna"));
-        assert_eq!(both.effort.as_deref(), Some("low"));
-        let own = [("FEEDBACK_API_KEY", "own"), ("FEEDBACK_BASE_URL", "http://own/v1"), ("FEEDBACK_MODEL", "llama3")];
-        let own = settings(&[shared.as_slice(), &own].concat()).unwrap();
-        assert_eq!((own.base_url.as_str(), own.model.as_str()), ("http://own/v1", "llama3"));
-        assert_eq!(own.api_key.unwrap().expose_secret(), "own");
-        assert_eq!(own.effort, None, "a model that is not OpenAI's may not know the parameter");
+    fn the_effort_is_asked_for_where_the_model_knows_it() {
+        let of =
+            |model: &[(&'static str, &'static str)]| settings(&[&[("OPENAI_API_KEY", "key")], model].concat()).unwrap();
+        let usual = of(&[]);
+        assert_eq!((usual.model.as_str(), usual.effort.as_deref()), ("gpt-6-luna", Some("low")));
+        let own = of(&[("FEEDBACK_MODEL", "llama3")]);
+        assert_eq!((own.model.as_str(), own.effort), ("llama3", None));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use axum::{
     routing::{get, post},
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::{
@@ -250,7 +250,8 @@ async fn a_server_that_reads_less_than_we_thought_gets_less() {
 #[tokio::test]
 async fn the_check_looks_the_model_up() {
     let (_server, url) = Server::start([]).await;
-    assert_eq!(model(&url, &[]).check().await.unwrap(), "gpt-6-luna is there, switched off on 2028-01-01");
+    let said = model(&url, &[]).check().await.unwrap();
+    assert!(said.starts_with("gpt-6-luna is there, switched off ") && said.contains(" 2028-01-01"), "{said}");
     assert!(model(&url, &[("FEEDBACK_MODEL", "gone")]).check().await.is_err());
 }
 

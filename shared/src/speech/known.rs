@@ -122,15 +122,6 @@ impl Known {
         }
         Ok(())
     }
-
-    /// What a person should know who uses it on this day.
-    pub(super) fn notice(&self, today: NaiveDate) -> Option<String> {
-        let day = self.last_day?;
-        Some(match (day - today).num_days() {
-            left if left >= 0 => format!("switched off on {day}, in {left} days"),
-            _ => format!("switched off since {day}"),
-        })
-    }
 }
 
 #[cfg(test)]
@@ -167,14 +158,5 @@ mod tests {
             let error = known("whisper-1", wrong).unwrap_err().to_string();
             assert!(error.starts_with("TRANSCRIBE_LIMITS cannot be used: "), "{error}");
         }
-    }
-
-    #[test]
-    fn a_model_that_is_switched_off_is_told_of() {
-        let today = |day| NaiveDate::from_ymd_opt(2027, 2, day).unwrap();
-        let notice = |name, day| known(name, "").unwrap().notice(today(day));
-        assert_eq!(notice("whisper-1", 16).unwrap(), "switched off on 2027-02-26, in 10 days");
-        assert_eq!(notice("gpt-4o-transcribe", 28).unwrap(), "switched off since 2027-02-26");
-        assert_eq!(notice("gpt-transcribe", 28), None);
     }
 }

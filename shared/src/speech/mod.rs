@@ -20,16 +20,12 @@ mod voices;
 
 use std::path::Path;
 
-use anyhow::Context;
 use async_openai::{Client, config::OpenAIConfig};
-use secrecy::ExposeSecret;
-use serde_json::Value;
 
 pub use self::kept::Kept;
 use self::{
     buy::{Bought, Order},
     kept::Shelf,
-    known::Known,
     listener::Listener,
     settings::Settings,
     upload::Upload,
@@ -83,12 +79,13 @@ impl Speech {
                 listener.must_be_priced()?;
             }
             let Listener { model, known, .. } = listener;
-            if let Some(notice) = known.notice(outside.clock.now().date_naive()) {
+            if let Some(day) = known.last_day {
+                let notice = openai::notice(day, outside.clock.now().date_naive());
                 tracing::warn!(model, "this speech model is {notice}; set another (TRANSCRIBE_MODEL)");
             }
         }
         let vendor = outside.vendor("speech", None);
-        let client = openai::client(vendor.clone(), &settings.base_url, settings.api_key.as_ref());
+        let client = settings.server.client(vendor.clone());
         Ok(Some(Self { settings, vendor, client, listener, mono, upload: Upload::from_env(env)? }))
     }
 
@@ -148,30 +145,13 @@ impl Speech {
     /// # Errors
     /// What is wrong, for a person.
     pub async fn check(&self) -> anyhow::Result<String> {
-        let mut request = self.vendor.http().get(format!("{}/models", self.settings.base_url));
-        if let Some(key) = &self.settings.api_key {
-            request = request.bearer_auth(key.expose_secret());
-        }
-        let answer = match self.vendor.send(request).await {
-            // whisper.cpp's server has no list: it serves the one model that it was started with.
-            Err(error) if error.is(404) => return Ok("the server answers, but lists no models".to_owned()),
-            answer => answer?,
+        let Some(models) = self.settings.server.models(&self.vendor).await? else {
+            return Ok("the server answers, but lists no models".to_owned());
         };
-        let answer: Value = answer.json().await.context("the list of models is not JSON")?;
-        let models = answer["data"].as_array().context("the server lists no models")?;
+        let today = self.vendor.clock().now().date_naive();
         let listeners = [Some(&self.listener), self.mono.as_ref()].into_iter().flatten();
-        let found: anyhow::Result<Vec<String>> = listeners.map(|listener| self.found(listener, models)).collect();
-        Ok(found?.join("; "))
-    }
-
-    /// What the server's list says of a model. Its last day counts more than that of our table.
-    fn found(&self, listener: &Listener, models: &[Value]) -> anyhow::Result<String> {
-        let name = listener.model.as_str();
-        let model = models.iter().find(|m| m["id"].as_str() == Some(name));
-        let model = model.with_context(|| format!("the server has no model {name}"))?;
-        let last_day = model["shutdown_date"].as_str().and_then(|day| day.parse().ok()).or(listener.known.last_day);
-        let notice = Known { last_day, ..listener.known }.notice(self.vendor.clock().now().date_naive());
-        Ok(format!("{name} is there{}", notice.map(|notice| format!(", {notice}")).unwrap_or_default()))
+        let found = listeners.map(|Listener { model, known, .. }| models.tell_of(model, known.last_day, today));
+        Ok(found.collect::<anyhow::Result<Vec<_>>>()?.join("; "))
     }
 }
 

@@ -1,8 +1,10 @@
-//! The transport under async-openai, for every server that speaks OpenAI's HTTP API.
+//! The transport under async-openai, for every server that speaks OpenAI's HTTP API. `server`: which one it is, and its models.
 //!
 //! The library retries by itself (on a worker that multiplies with the job's own attempts), loses the status of answers
 //! that do not look like OpenAI's, never shows `Retry-After`, and logs the body of what it cannot read. So it is given a
 //! service of ours, which sends through [`Vendor`] and hands on nothing but complete answers of 2xx.
+
+mod server;
 
 use std::time::Duration;
 
@@ -12,6 +14,8 @@ use bytes::{Bytes, BytesMut};
 use reqwest::{Request, RequestBuilder, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
+
+pub use server::{Models, Server, notice};
 
 use super::{ClientError, ErrorKind, Vendor};
 use crate::domain::StepError;
@@ -33,7 +37,7 @@ const QUOTA_PAUSE: Duration = Duration::from_secs(15 * 60);
 ///
 /// One call is one request: nothing is retried here. What goes wrong is read with [`client_error`]. It waits long for an
 /// answer ([`Vendor::patient`]), because inference says nothing until it is done; the step's deadline bounds it.
-pub fn client(vendor: Vendor, base_url: &str, api_key: Option<&SecretString>) -> Client<OpenAIConfig> {
+fn client(vendor: Vendor, base_url: &str, api_key: Option<&SecretString>) -> Client<OpenAIConfig> {
     let bearer = api_key.and_then(|key| bearer(vendor.name(), key));
     // All four are stated, because the library fills in what is not from the process environment.
     let config = OpenAIConfig::new().with_api_base(base_url).with_api_key("").with_org_id("").with_project_id("");
