@@ -55,7 +55,8 @@ async fn index(State(world): State<Shared>, Query(wanted): Query<BTreeMap<String
 
 async fn show(State(world): State<Shared>, Path(file): Path<String>) -> Response {
     let book = world.cloudtalk.book();
-    let Some(contact) = id(&file).and_then(|id| book.contacts.get(&id)) else { return refusal(StatusCode::NOT_FOUND) };
+    let Some(id) = held(&book, &file) else { return refusal(StatusCode::NOT_FOUND) };
+    let contact = &book.contacts[&id];
     let all = |name: &str, values: &[String]| values.iter().map(|value| json!({name: value})).collect::<Vec<_>>();
     Json(json!({"responseData": {
         "Contact": {
@@ -94,7 +95,7 @@ async fn edit(State(world): State<Shared>, Path(file): Path<String>, body: Bytes
         Err(refused) => return refused,
     };
     let mut book = world.cloudtalk.book();
-    let Some(id) = id(&file).filter(|id| book.contacts.contains_key(id)) else { return refusal(StatusCode::NOT_FOUND) };
+    let Some(id) = held(&book, &file) else { return refusal(StatusCode::NOT_FOUND) };
     let new_tags = write(&mut book, id, &fields);
     let contact = book.contacts[&id].clone();
     drop(book);
@@ -141,7 +142,7 @@ fn retag(
         given.and_then(|tags| tags.iter().map(|tag| Some(tag.as_str()?.to_owned())).collect());
     let Some(given) = given.filter(|tags| !tags.is_empty()) else { return refusal(StatusCode::NOT_ACCEPTABLE) };
     let mut book = world.cloudtalk.book();
-    let Some(id) = id(file).filter(|id| book.contacts.contains_key(id)) else { return refusal(StatusCode::NOT_FOUND) };
+    let Some(id) = held(&book, file) else { return refusal(StatusCode::NOT_FOUND) };
     let new = how(&mut book, id, &given);
     let tags: Vec<_> = given.iter().map(|tag| json!({"id": book.tag(tag).to_string(), "name": tag})).collect();
     let contact = book.contacts[&id].clone();
@@ -213,6 +214,11 @@ fn tag_contact(book: &mut Book, id: u64, tag: &str) -> bool {
 
 fn phone(value: &Value) -> Option<u64> {
     value.as_u64().or_else(|| digits(value.as_str()?))
+}
+
+/// The contact of `123.json`, if there is one.
+pub(super) fn held(book: &Book, file: &str) -> Option<u64> {
+    id(file).filter(|id| book.contacts.contains_key(id))
 }
 
 /// The id in `123.json`.

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::{
     book::{CloudtalkContact, CloudtalkNote, moment},
-    contacts::id,
+    contacts::{held, id},
     envelope, invalid, object, paged, refusal, webhooks,
 };
 use crate::world::Shared;
@@ -48,7 +48,7 @@ async fn add(State(world): State<Shared>, Path(file): Path<String>, body: Bytes)
         Err(refused) => return refused,
     };
     let mut book = world.cloudtalk.book();
-    let Some(id) = id(&file).filter(|id| book.contacts.contains_key(id)) else { return refusal(StatusCode::NOT_FOUND) };
+    let Some(id) = held(&book, &file) else { return refusal(StatusCode::NOT_FOUND) };
     let note = CloudtalkNote { id: book.next_note(), agent, note: text, created: Utc::now() };
     let contact = book.contacts.get_mut(&id).map(|contact| {
         contact.notes.push(note.clone());

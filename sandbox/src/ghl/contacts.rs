@@ -41,31 +41,8 @@ const CHANGEABLE: [&str; 20] = [
     "assignedTo",
 ];
 
-/// What only the creation of a contact may hold, besides the rest.
-const CREATABLE: [&str; 22] = [
-    "firstName",
-    "lastName",
-    "name",
-    "email",
-    "phone",
-    "address1",
-    "city",
-    "state",
-    "postalCode",
-    "website",
-    "timezone",
-    "dnd",
-    "dndSettings",
-    "inboundDndSettings",
-    "tags",
-    "customFields",
-    "source",
-    "country",
-    "assignedTo",
-    "gender",
-    "companyName",
-    "dateOfBirth",
-];
+/// What its creation may hold besides.
+const CREATABLE: [&str; 2] = ["gender", "companyName"];
 
 pub(super) fn routes() -> Router<Shared> {
     Router::new()
@@ -155,7 +132,7 @@ async fn change(State(world): State<Shared>, Path(id): Path<String>, body: Bytes
 
 #[expect(clippy::result_large_err, reason = "the error is the answer and goes out at once")]
 fn creation(body: &[u8]) -> Result<(String, Map<String, Value>), Response> {
-    let mut fields = object(body, &["locationId"], &CREATABLE)?;
+    let mut fields = object(body, &["locationId"], &[&CHANGEABLE[..], &CREATABLE].concat())?;
     match fields.remove("locationId") {
         Some(Value::String(location)) => Ok((location, fields)),
         _ => Err(unprocessable(&["locationId must be a string".to_owned()])),
