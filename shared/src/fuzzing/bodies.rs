@@ -8,14 +8,15 @@ use chrono::{DateTime, Utc};
 use crate::{
     budgets::Budgets,
     clock::Clock,
-    domain::{CallFacts, Event, EventId, EventKind, NewEvent},
+    domain::{CallFacts, Event, EventId, EventKind, NewEvent, Step},
     env::Env,
     http::Outside,
+    mirror::Change,
     providers::{self, Provider, Providers},
-    sources::WebhookRequest,
+    sources::{Source, Sources, WebhookRequest, WebhookRoute},
 };
 
-const SECRETS: [(&str, &str); 16] = [
+const SECRETS: [(&str, &str); 18] = [
     ("WEBHOOK_BASE_URL", "https://hooks.example.test"),
     ("CLOUDTALK_WEBHOOK_SECRET", "an unguessable secret"),
     ("TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000001"),
@@ -32,17 +33,38 @@ const SECRETS: [(&str, &str); 16] = [
     ("GENERIC_SIGNATURE_HEADER", "x-signature"),
     ("TWILIO_BASE_URL", "http://127.0.0.1:9"),
     ("CLOUDTALK_BASE_URL", "http://127.0.0.1:9"),
+    ("GHL_LOCATION_ID", "LOC1"),
+    ("GHL_WEBHOOK_SECRET", "an unguessable secret"),
 ];
 
-static STRICT: LazyLock<Providers> = LazyLock::new(|| start(&SECRETS));
-static OPEN: LazyLock<Providers> = LazyLock::new(|| {
-    let off = ["CLOUDTALK", "TWILIO", "SIGNALWIRE", "TELNYX", "ELEVENLABS", "GENERIC"];
-    let off = off.map(|name| (format!("{name}_WEBHOOK_VERIFY"), "off".to_owned()));
-    Providers::from_env(&Env::from_pairs(SECRETS).with(off), &outside()).expect("settings that can be used")
+/// Every source, the providers first.
+struct Doors {
+    providers: Providers,
+    sources: Sources,
+}
+
+static STRICT: LazyLock<Doors> = LazyLock::new(|| Doors::new(&Env::from_pairs(SECRETS)));
+static OPEN: LazyLock<Doors> = LazyLock::new(|| {
+    let off = ["CLOUDTALK", "TWILIO", "SIGNALWIRE", "TELNYX", "ELEVENLABS", "GENERIC", "GHL"];
+    Doors::new(&Env::from_pairs(SECRETS).with(off.map(|name| (format!("{name}_WEBHOOK_VERIFY"), "off"))))
 });
 
-fn start(settings: &[(&str, &str)]) -> Providers {
-    Providers::from_env(&Env::from_pairs(settings.iter().copied()), &outside()).expect("settings that can be used")
+impl Doors {
+    fn new(env: &Env) -> Self {
+        let providers = Providers::from_env(env, &outside()).expect("settings that can be used");
+        let sources = Sources::from_env(env, &providers).expect("settings that can be used");
+        let started = sources.iter().map(|source| source.id().to_string());
+        assert!(started.eq(Sources::names()), "a source that no target reaches");
+        Self { providers, sources }
+    }
+
+    /// The source and route that the byte says.
+    fn chosen(&self, byte: u8) -> (&dyn Source, WebhookRoute) {
+        let routes =
+            self.sources.iter().flat_map(|source| source.webhooks().iter().map(move |route| (&**source, *route)));
+        let all: Vec<_> = routes.collect();
+        all[usize::from(byte) % all.len()]
+    }
 }
 
 pub(super) fn outside() -> Outside {
@@ -53,28 +75,36 @@ fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_760_000_000, 0).expect("a moment")
 }
 
-/// The provider and route that the first byte says.
-fn chosen(providers: &Providers, byte: u8) -> (&dyn Provider, crate::sources::WebhookRoute) {
-    let all: Vec<_> = providers.iter().flat_map(|p| p.webhooks().iter().map(move |route| (&**p, *route))).collect();
-    all[usize::from(byte) % all.len()]
-}
-
-/// An authentic body, of the provider that the first byte says: read twice, it says the same, and nothing impossible.
+/// An authentic body, of the source that the first byte says: read twice, it says the same, and nothing impossible.
 pub fn webhook(data: &[u8]) {
     let Some((first, body)) = data.split_first() else { return };
-    let (provider, route) = chosen(&OPEN, *first);
+    let (source, route) = OPEN.chosen(*first);
     let headers = HeaderMap::new();
     let request = WebhookRequest { target: route.path, headers: &headers, body, received_at: now() };
-    let verified = provider.verify(&request).expect("checking is switched off");
-    let Ok(new) = provider.receive(&route, verified) else { return };
-    plausible(provider, new);
+    let verified = source.verify(&request).expect("checking is switched off");
+    let Ok(new) = source.receive(&route, verified) else { return };
+    match OPEN.providers.get(&source.id()) {
+        Some(provider) => plausible(&**provider, new),
+        None => drop(recorded(new)),
+    }
 }
 
-/// What holds for every event that was accepted.
-pub(super) fn plausible(provider: &dyn Provider, new: NewEvent) {
-    let NewEvent { provider: id, account, kind, dedupe_key, body } = new;
+/// What holds for every event that was accepted, whoever sent it.
+fn recorded(new: NewEvent) -> Event {
+    let NewEvent { provider, account, kind, dedupe_key, body } = new;
     assert!(!dedupe_key.is_empty() && !dedupe_key.contains('\0'), "{dedupe_key:?}");
-    let event = Event { id: EventId::new(), provider: id, account, kind, dedupe_key, body, received_at: now() };
+    assert!(!account.is_empty() && !account.contains('\0'), "{account:?}");
+    let event = Event { id: EventId::new(), provider, account, kind, dedupe_key, body, received_at: now() };
+    if event.kind.first_step() == Step::Mirror {
+        let change = Change::of(&event).expect("it was understood before").expect("it is about a contact");
+        assert!(!change.who.is_nobody(), "{:?} is about nobody", event.kind);
+    }
+    event
+}
+
+/// What holds for every event that was accepted from a provider.
+pub(super) fn plausible(provider: &dyn Provider, new: NewEvent) {
+    let event = recorded(new);
     let Ok(facts) = provider.facts(&event) else { return };
     assert_eq!(provider.facts(&event).ok().as_ref(), Some(&facts), "facts depend on more than the event");
     let text = serde_json::to_string(&facts).expect("facts can be stored");
@@ -97,7 +127,7 @@ pub(super) fn plausible(provider: &dyn Provider, new: NewEvent) {
 /// A request of somebody who does not know the secret: headers, one per line, an empty line, the body.
 pub fn signature(data: &[u8]) {
     let Some((first, rest)) = data.split_first() else { return };
-    let (provider, route) = chosen(&STRICT, *first);
+    let (source, route) = STRICT.chosen(*first);
     let end = rest.windows(2).position(|two| two == b"\n\n").unwrap_or(rest.len());
     let (head, body) = (&rest[..end], rest.get(end + 2..).unwrap_or_default());
     let header = |line: &[u8]| {
@@ -107,9 +137,10 @@ pub fn signature(data: &[u8]) {
     };
     let headers: HeaderMap = head.split(|byte| *byte == b'\n').filter_map(header).collect();
     let request = WebhookRequest { target: route.path, headers: &headers, body, received_at: now() };
-    assert!(provider.verify(&request).is_err(), "{} let somebody in", provider.id());
-    if let Some(Ok(sieve)) = provider.sieve(&route, &headers, now()) {
-        assert!(sieve.verify(&request).is_err(), "{} let somebody in", provider.id());
+    assert!(source.verify(&request).is_err(), "{} let somebody in", source.id());
+    source.may_pass(route.path, &headers);
+    if let Some(Ok(sieve)) = source.sieve(&route, &headers, now()) {
+        assert!(sieve.verify(&request).is_err(), "{} let somebody in", source.id());
     }
 }
 

@@ -6,7 +6,10 @@
 #![expect(clippy::missing_panics_doc, reason = "a panic is what they are for")]
 
 mod bodies;
+mod lists;
+mod settings;
 mod vendors;
+mod words;
 
 use std::{io::Write, time::Duration};
 
@@ -14,11 +17,13 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use chrono::DateTime;
 
 pub use bodies::{fields, lift, signature, webhook};
+pub use lists::list;
+pub use settings::setting;
 pub use vendors::vendor;
+pub use words::{name, words};
 
 use crate::{
     audio,
-    domain::Transcript,
     http::{guard::Allowlist, retry_after},
     model, speech, telemetry,
 };
@@ -36,13 +41,22 @@ pub fn recording(data: &[u8]) {
     }
     if let Ok(survey) = audio::survey(file.path()) {
         assert!(survey.duration_seconds.is_finite() && survey.speech_seconds().is_finite(), "{survey:?}");
+        let end = survey.duration_seconds + 0.001;
+        for grain in [audio::Grain::Long, audio::Grain::Whole, audio::Grain::Turn] {
+            let pieces = audio::cut(&survey, grain, audio::Limits { seconds: 1300.0, bytes: 24 << 20 });
+            let stretches = pieces.iter().flat_map(|piece| &piece.stretches);
+            for span in stretches {
+                assert!(0.0 <= span.start && span.start <= span.end && span.end <= end, "{span:?} of {end}");
+            }
+        }
     }
 }
 
-/// What a speech server, or a model's server, answered.
+/// What a speech server, or a model's server, answered. The model was asked about a call in which that was said, too.
 pub fn reply(data: &[u8]) {
     speech::fuzz_reply(data);
-    model::fuzz_reply(data, &Transcript::default());
+    model::fuzz_reply(data, &words::transcript("Good morning, Brightline.\nMy invoice is wrong."));
+    model::fuzz_reply(data, &words::transcript(&String::from_utf8_lossy(data)));
 }
 
 /// Headers from outside: trace context, when a vendor is back, links.

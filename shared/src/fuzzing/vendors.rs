@@ -14,14 +14,17 @@ use axum::{
 use futures::TryStreamExt;
 use tokio::runtime::{Builder, Runtime};
 
-use super::bodies::{outside, plausible};
+use super::{
+    bodies::{outside, plausible},
+    words::transcript,
+};
 use crate::{
-    domain::{Call, CallKey, Report, Speaker, Transcript, Turn},
+    domain::{Call, CallKey, Phone, Report},
     env::Env,
     ledger::Purse,
     model::Model,
-    providers::Providers,
-    sinks::{Sinks, sample},
+    providers::{Providers, cloudtalk},
+    sinks::{Sinks, gohighlevel, sample},
 };
 
 const STATUSES: [u16; 8] = [200, 200, 201, 302, 400, 404, 429, 500];
@@ -33,6 +36,8 @@ struct World {
     providers: Providers,
     sinks: Sinks,
     model: Model,
+    cloudtalk: cloudtalk::Api,
+    gohighlevel: gohighlevel::Api,
 }
 
 thread_local! {
@@ -56,8 +61,11 @@ impl World {
         let providers = Providers::from_env(&env, &outside).expect("settings that can be used");
         let sinks = Sinks::from_env(&env, &outside).expect("settings that can be used");
         let model = Model::from_env(&env, &outside).expect("settings that can be used").expect("a model");
+        let cloudtalk = cloudtalk::Api::from_env(&env, &outside).expect("settings that can be used").expect("a key");
+        let gohighlevel =
+            gohighlevel::Api::from_env(&env, &outside).expect("settings that can be used").expect("a key");
         drop(_guard);
-        Self { runtime, answer, providers, sinks, model }
+        Self { runtime, answer, providers, sinks, model, cloudtalk, gohighlevel }
     }
 }
 
@@ -81,7 +89,9 @@ fn settings(base: &str) -> Env {
         ("CALLMIND_TOKEN", "t"),
         ("CALLMIND_AGENT_ID", "a"),
     ];
-    Env::from_pairs(others).with(bases).with(off)
+    let polled =
+        ["CLOUDTALK_POLLING", "TWILIO_RECORDING_POLLING", "SIGNALWIRE_RECORDING_POLLING", "ELEVENLABS_POLLING"];
+    Env::from_pairs(others).with(bases).with(off).with(polled.map(|name| (name, "on")))
 }
 
 fn answered(kind: u8, body: Vec<u8>) -> Response {
@@ -124,10 +134,43 @@ async fn ask(world: &World, who: u8) {
     } else if let Some(sink) = sinks.get(number - providers.len()) {
         let mut report = sample::analyzed();
         report.maybe_written = what == 1;
-        let _ = sink.deliver(&report).await;
+        match what {
+            2 => drop(sink.check().await),
+            _ => drop(sink.deliver(&report).await),
+        }
     } else {
-        let turn = Turn { speaker: Speaker::Caller, start: 0.0, end: 1.0, text: "Good morning.".to_owned() };
-        let _ = world.model.judge(&Transcript { turns: vec![turn], ..Transcript::default() }, &Purse::unlisted()).await;
+        match number - providers.len() - sinks.len() {
+            0 => cloudtalk(&world.cloudtalk, what).await,
+            1 => gohighlevel(&world.gohighlevel, what).await,
+            _ if what == 1 => drop(world.model.check().await),
+            _ => drop(world.model.judge(&transcript("Good morning."), &Purse::unlisted()).await),
+        }
+    }
+}
+
+/// What the mirror, the dialer and campaigns ask.
+async fn cloudtalk(api: &cloudtalk::Api, what: u8) {
+    match what {
+        0 => drop(api.contact("1450000001").await),
+        1 => drop(api.notes("1450000001").await),
+        2 => drop((api.agents().await, api.campaigns().await)),
+        _ => {
+            let phone = Phone::parse("+393501234567").expect("a number");
+            drop((api.find_contact(&phone).await, api.find_contact_by_email("mario@example.test").await));
+        }
+    }
+}
+
+/// What the mirror asks.
+async fn gohighlevel(api: &gohighlevel::Api, what: u8) {
+    match what {
+        0 => drop(api.contact("CONT1").await),
+        1 => drop(api.notes("CONT1").await),
+        2 => drop((api.opportunity("OPP1").await, api.pipelines().await)),
+        _ => {
+            let phone = Phone::parse("+393501234567").expect("a number");
+            drop((api.find_contact(&phone).await, api.find_contact_by_email("mario@example.test").await));
+        }
     }
 }
 
