@@ -131,7 +131,7 @@ impl Show {
             println!("{}", serde_json::to_string_pretty(&CallDetail::load(app, call).await?)?);
             return Ok(());
         }
-        let report = db::reports::load(&app.db, call.id, None).await?.context("the call is gone")?;
+        let report = db::reports::load(&app.db, call.clone(), None).await?;
         let jobs = console::jobs(&app.db, call.id).await?;
         let cost = spending::of(&app.db, call.id).await?.iter().map(Sum::dollars).sum();
         known(&call, &report, app.links.link(&call), cost);

@@ -153,11 +153,12 @@ impl CallDetail {
     /// # Errors
     /// When the database is away.
     pub async fn load(app: &App, call: Call) -> sqlx::Result<Self> {
-        let report = reports::load(&app.db, call.id, None).await?.ok_or(sqlx::Error::RowNotFound)?;
-        let events = console::events(&app.db, call.id).await?;
-        let jobs = console::jobs(&app.db, call.id).await?;
-        let deliveries = console::deliveries(&app.db, call.id).await?;
-        let sums = spending::of(&app.db, call.id).await?;
+        let id = call.id;
+        let report = reports::load(&app.db, call, None).await?;
+        let events = console::events(&app.db, id).await?;
+        let jobs = console::jobs(&app.db, id).await?;
+        let deliveries = console::deliveries(&app.db, id).await?;
+        let sums = spending::of(&app.db, id).await?;
         let Report { call, recording, transcript, feedback, .. } = report;
         let key = recording.as_ref().map(|recording| recording.object_key.as_str());
         Ok(Self {

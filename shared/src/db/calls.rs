@@ -8,7 +8,18 @@ pub use tie::tie;
 use uuid::Uuid;
 
 use super::{Db, Tx, unreadable};
-use crate::domain::{Call, CallFacts, CallId, Conclusion, ProviderId};
+use crate::domain::{Call, CallFacts, CallId, Conclusion, ProviderId, QueueName};
+
+/// A call that a step is to work on.
+#[derive(Debug)]
+pub struct Found {
+    /// The call; where two were found to be one, the one that it became.
+    pub call: Call,
+    /// Whether others were merged into it.
+    pub has_merged: bool,
+    /// Whether a job of that queue still works on one of them.
+    pub is_busy: bool,
+}
 
 #[derive(sqlx::FromRow)]
 pub(super) struct Row {
@@ -51,6 +62,54 @@ pub async fn find(db: &Db, id: CallId) -> sqlx::Result<Option<Call>> {
         from calls m join calls o on o.id = m.merged_into where m.id = $1";
     let row: Option<Row> = on!(db, c => sqlx::query_as(sql).bind(id.0).fetch_optional(c).await)?;
     row.map(TryInto::try_into).transpose()
+}
+
+/// One call, as [`find`], for a job of this queue.
+///
+/// # Errors
+/// When the database is away.
+pub async fn find_for(db: &Db, id: CallId, queue: &QueueName) -> sqlx::Result<Option<Found>> {
+    #[derive(sqlx::FromRow)]
+    struct Line {
+        #[sqlx(flatten)]
+        call: Row,
+        has_merged: bool,
+        is_busy: bool,
+    }
+    let sql = "select c.id, c.provider, c.account, c.facts, c.conclusion, c.created_at,
+            exists (select 1 from calls k where k.merged_into = c.id) as has_merged,
+            exists (select 1 from calls k join jobs j on j.call_id = k.id
+                where k.merged_into = c.id and j.queue = $2 and j.state = 'running') as is_busy
+        from calls c where c.id = $1 and c.merged_into is null
+        union all
+        select o.id, o.provider, o.account, o.facts, o.conclusion, o.created_at, true, false
+        from calls m join calls o on o.id = m.merged_into where m.id = $1";
+    let line: Option<Line> = on!(db, c => sqlx::query_as(sql).bind(id.0).bind(queue.as_str()).fetch_optional(c).await)?;
+    let found = |line: Line| {
+        let Line { call, has_merged, is_busy } = line;
+        Ok(Found { call: call.try_into()?, has_merged, is_busy })
+    };
+    line.map(found).transpose()
+}
+
+/// The calls that were merged into this one, as they were then.
+///
+/// # Errors
+/// When the database is away.
+pub async fn merged_into(db: &Db, id: CallId) -> sqlx::Result<Vec<Call>> {
+    let sql =
+        "select id, provider, account, facts, conclusion, created_at from calls where merged_into = $1 order by id";
+    let rows: Vec<Row> = on!(db, c => sqlx::query_as(sql).bind(id.0).fetch_all(c).await)?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// How work on a merged call ended is how work on the other one ended, unless that knows better.
+pub(super) async fn share_conclusion(tx: &mut Tx, survivor: CallId, merged: CallId) -> sqlx::Result<()> {
+    let sql = "update calls set conclusion = (select m.conclusion from calls m where m.id = $2)
+        where id = $1 and exists (select 1 from calls m where m.id = $2 and m.conclusion <> 'not-recorded'
+            and (coalesce(calls.conclusion, 'not-recorded') = 'not-recorded'
+                or (m.conclusion = 'analyzed' and calls.conclusion <> 'analyzed')))";
+    within!(tx, c => sqlx::query(sql).bind(survivor.0).bind(merged.0).execute(c).await.map(drop))
 }
 
 /// The call that a provider knows by this key (of any kind), or ours with this id.

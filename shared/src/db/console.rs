@@ -56,13 +56,16 @@ pub struct DeliveryLine {
     pub delivered_at: DateTime<Utc>,
 }
 
-/// What all sinks hold of a call, in the order in which they got it.
+/// What all sinks hold of a call and of those that were merged into it, in the order in which they got it.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn deliveries(db: &Db, call: CallId) -> sqlx::Result<Vec<DeliveryLine>> {
-    let sql = "select sink, milestone, refs, delivered_at from deliveries where call_id = $1
-        order by delivered_at, sink, milestone";
+    let sql = concat!(
+        "select sink, milestone, refs, delivered_at from deliveries where call_id in ",
+        family!("$1"),
+        " order by delivered_at, sink, milestone"
+    );
     let rows: Vec<(String, String, Json<serde_json::Value>, DateTime<Utc>)> =
         on!(db, c => sqlx::query_as(sql).bind(call.0).fetch_all(c).await)?;
     let line = |(sink, milestone, Json(refs), delivered_at)| DeliveryLine { sink, milestone, refs, delivered_at };

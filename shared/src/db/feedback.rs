@@ -6,10 +6,10 @@ use chrono::{DateTime, Utc};
 use sqlx::{QueryBuilder, types::Json};
 use uuid::Uuid;
 
-use super::{Db, jobs};
+use super::{Db, PushIds, jobs};
 use crate::domain::{CallId, Feedback, JobId, NewJob, QueueName, Step, Wake};
 
-/// The feedback of a call.
+/// The feedback of a call, else of one that was merged into it.
 ///
 /// # Errors
 /// When the database is away.
@@ -22,7 +22,7 @@ pub async fn find(db: &Db, call: CallId) -> sqlx::Result<Option<Feedback>> {
 /// # Errors
 /// When the database is away.
 pub async fn kept(db: &Db, call: CallId) -> sqlx::Result<Option<(Feedback, bool)>> {
-    let sql = "select body, renew from feedback where call_id = $1";
+    let sql = concat!("select body, renew from feedback where call_id in ", family!("$1"), " order by call_id limit 1");
     let row: Option<(Json<Feedback>, bool)> = on!(db, c => sqlx::query_as(sql).bind(call.0).fetch_optional(c).await)?;
     Ok(row.map(|(Json(body), renew)| (body, renew)))
 }
@@ -36,14 +36,12 @@ pub async fn of_transcribed(db: &Db, calls: &[CallId]) -> sqlx::Result<HashMap<C
         return Ok(HashMap::new());
     }
     let rows: Vec<(Uuid, Option<Json<Feedback>>)> = on!(db, c => {
-        let mut query = QueryBuilder::new(
-            "select t.call_id, f.body from transcripts t left join feedback f on f.call_id = t.call_id where t.call_id in (",
-        );
-        let mut list = query.separated(", ");
-        for call in calls {
-            list.push_bind(call.0);
-        }
-        query.push(")").build_query_as().fetch_all(c).await
+        let mut query = QueryBuilder::new(concat!(
+            "select c.id, (select f.body from feedback f where f.call_id in ", family!("c.id"),
+            " order by f.call_id limit 1) from calls c
+            where exists (select 1 from transcripts t where t.call_id in ", family!("c.id"), ") and c.id",
+        ));
+        query.push_ids(calls).build_query_as().fetch_all(c).await
     })?;
     Ok(rows.into_iter().map(|(call, body)| (CallId(call), body.map(|Json(body)| body))).collect())
 }
@@ -64,12 +62,9 @@ pub async fn renew(db: &Db, calls: &[CallId], now: DateTime<Utc>) -> sqlx::Resul
     jobs::lock(&mut tx, &ids).await?;
     let waiting = jobs::add(&mut tx, &batch, now, now).await?;
     within!(&mut tx, c => {
-        let mut query = QueryBuilder::new("update feedback set renew = true where call_id in (");
-        let mut list = query.separated(", ");
-        for call in calls {
-            list.push_bind(call.0);
-        }
-        query.push(")").build().execute(c).await.map(drop)
+        let mut query = QueryBuilder::new("update feedback set renew = true where call_id in (select id from calls where id");
+        query.push_ids(calls).push(" or merged_into").push_ids(calls).push(")");
+        query.build().execute(c).await.map(drop)
     })?;
     tx.commit().await?;
     Ok(waiting)

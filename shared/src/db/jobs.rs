@@ -81,6 +81,16 @@ pub(super) async fn lock(tx: &mut Tx, ids: &[Uuid]) -> sqlx::Result<()> {
     Ok(())
 }
 
+/// Locks all jobs of these calls, likewise.
+pub(super) async fn lock_of_calls(tx: &mut Tx, calls: &[CallId]) -> sqlx::Result<()> {
+    if let Tx::Postgres(tx) = tx {
+        let sql = "select id from jobs where call_id = any($1) order by id for no key update";
+        let calls: Vec<Uuid> = calls.iter().map(|id| id.0).collect();
+        sqlx::query(sql).bind(calls).execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
 const WAKE: &str = " on conflict (id) do update set
     state = case when jobs.state = 'running' then jobs.state else 'waiting' end,
     again = jobs.state = 'running',

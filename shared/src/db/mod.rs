@@ -30,6 +30,15 @@ macro_rules! within {
     };
 }
 
+/// The ids of a call and of those that were merged into it, as a part of a statement. Results stay with the call that they were
+/// written for, and are the other's where that has none of its own (docs/adr/0014). It is the oldest of them, so that its own
+/// come first in the order of ids.
+macro_rules! family {
+    ($id:literal) => {
+        concat!("(select k.id from calls k where k.id = ", $id, " or k.merged_into = ", $id, ")")
+    };
+}
+
 pub mod budgets;
 pub mod calls;
 pub mod console;
@@ -57,7 +66,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::domain::JobId;
+use uuid::Uuid;
 
 pub use sqlx::Error;
 
@@ -225,21 +234,29 @@ fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
 /// A list of ids as a condition: one text whatever its length where the database has arrays.
 trait PushIds {
     /// Appends ` = any(…)` or ` in (…)`.
-    fn push_ids(&mut self, ids: &[JobId]) -> &mut Self;
+    fn push_ids<I: Copy>(&mut self, ids: &[I]) -> &mut Self
+    where
+        Uuid: From<I>;
 }
 
 impl PushIds for QueryBuilder<Postgres> {
-    fn push_ids(&mut self, ids: &[JobId]) -> &mut Self {
-        self.push(" = any(").push_bind(ids.iter().map(|id| id.0).collect::<Vec<_>>()).push(")")
+    fn push_ids<I: Copy>(&mut self, ids: &[I]) -> &mut Self
+    where
+        Uuid: From<I>,
+    {
+        self.push(" = any(").push_bind(ids.iter().map(|id| Uuid::from(*id)).collect::<Vec<_>>()).push(")")
     }
 }
 
 impl PushIds for QueryBuilder<Sqlite> {
-    fn push_ids(&mut self, ids: &[JobId]) -> &mut Self {
+    fn push_ids<I: Copy>(&mut self, ids: &[I]) -> &mut Self
+    where
+        Uuid: From<I>,
+    {
         self.push(" in (");
         let mut list = self.separated(", ");
         for id in ids {
-            list.push_bind(id.0);
+            list.push_bind(Uuid::from(*id));
         }
         self.push(")")
     }

@@ -24,12 +24,12 @@ impl From<Row> for Recording {
     }
 }
 
-/// The recording of a call.
+/// The recording of a call, else of one that was merged into it.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn find(db: &Db, call: CallId) -> sqlx::Result<Option<Recording>> {
-    let sql = "select * from recordings where call_id = $1";
+    let sql = concat!("select * from recordings where call_id in ", family!("$1"), " order by call_id limit 1");
     let row: Option<Row> = on!(db, c => sqlx::query_as(sql).bind(call.0).fetch_optional(c).await)?;
     Ok(row.map(Into::into))
 }

@@ -1,26 +1,25 @@
 //! All that is known of a call, in one go.
 
-use super::{Db, calls, deliveries, feedback, recordings, transcripts};
-use crate::domain::{CallId, Report, SinkId};
+use super::{Db, deliveries, feedback, recordings, transcripts};
+use crate::domain::{Call, Report, SinkId};
 
-/// The report on a call, with what `sink` holds of it. The link and whether something may have been written are the
-/// caller's to fill in.
+/// The report on a call, with what `sink` holds of it. The link, the names it had before, and whether something may have been
+/// written are the caller's to fill in.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn load(db: &Db, call: CallId, sink: Option<&SinkId>) -> sqlx::Result<Option<Report>> {
-    let Some(call) = calls::find(db, call).await? else { return Ok(None) };
-    let (recording, transcript, feedback, held) = tokio::try_join!(
+pub async fn load(db: &Db, call: Call, sink: Option<&SinkId>) -> sqlx::Result<Report> {
+    let (recording, transcript, feedback, (held, outranked)) = tokio::try_join!(
         recordings::find(db, call.id),
         transcripts::find(db, call.id),
         feedback::find(db, call.id),
         async {
             match sink {
                 Some(sink) => deliveries::of(db, call.id, sink).await,
-                None => Ok(Vec::new()),
+                None => Ok(Default::default()),
             }
         }
     )?;
-    let (recording_link, maybe_written) = (None, false);
-    Ok(Some(Report { call, recording, recording_link, transcript, feedback, held, maybe_written }))
+    let (merged, recording_link, maybe_written) = (Vec::new(), None, false);
+    Ok(Report { call, merged, recording, recording_link, transcript, feedback, held, outranked, maybe_written })
 }

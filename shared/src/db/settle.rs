@@ -3,6 +3,7 @@
 //!
 //! A worker whose lease ran out has lost its job: nothing of its settlement is written.
 
+mod merged;
 mod results;
 
 use std::collections::HashSet;
@@ -84,8 +85,7 @@ pub async fn settle(
     let mine: Vec<&Settlement> = batch.iter().filter(|s| held.contains(&s.job.id)).collect();
     results::write(&mut tx, &mine, now).await?;
     failures(&mut tx, &mine, now).await?;
-    let next: Vec<_> =
-        mine.iter().flat_map(|s| s.next.iter().map(|job| (job.clone(), s.job.traceparent.clone()))).collect();
+    let next = merged::next(&mut tx, &mine).await?;
     let waiting = jobs::add(&mut tx, &next, now, publish_at).await?;
     tx.commit().await?;
     Ok(Settled { held, waiting })

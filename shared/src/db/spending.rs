@@ -114,13 +114,14 @@ const SUM: &str = "count(*) as requests, coalesce(sum(seconds), 0.0) as seconds,
     cast(coalesce(sum(output_tokens), 0) as bigint) as output_tokens,
     cast(coalesce(sum(micros), 0) as bigint) as micros, count(*) - count(micros) as unpriced";
 
-/// What was paid for one call, by day, step and model.
+/// What was paid for one call and for those that were merged into it, by day, step and model.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn of(db: &Db, call: CallId) -> sqlx::Result<Vec<Sum>> {
     let sql = format!(
-        "select day, step, model, {SUM} from spending where call_id = $1 group by day, step, model order by day, step, model"
+        "select day, step, model, {SUM} from spending where call_id in {} group by day, step, model order by day, step, model",
+        family!("$1")
     );
     let sql = sqlx::AssertSqlSafe(sql);
     on!(db, c => sqlx::query_as(sql).bind(call.0).fetch_all(c).await)

@@ -84,6 +84,14 @@ impl NewJob {
         Self { id, step: Step::Sync, call_id: Some(call), event_id: None, sink: Some(sink), wake: Wake::Yes }
     }
 
+    /// A step (and sink) for a call that has news for it.
+    pub fn woken(step: Step, sink: Option<&SinkId>, call: CallId) -> Self {
+        match sink {
+            Some(sink) => Self::sync(call, sink.clone()),
+            None => Self::step(step, call, Wake::Yes),
+        }
+    }
+
     /// Calling up whom an event says to be a new contact.
     pub fn dial(event: EventId) -> Self {
         let step = Step::Dial;

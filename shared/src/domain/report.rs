@@ -1,12 +1,14 @@
 //! All that is known of a call: what sinks write from.
 
-use super::{Call, Conclusion, Delivery, Feedback, Milestone, Recording, Transcript};
+use super::{Call, CallId, Conclusion, Delivery, Feedback, Milestone, Recording, Transcript};
 
 /// A call with its results so far.
 #[derive(Debug, Clone)]
 pub struct Report {
     /// The call.
     pub call: Call,
+    /// Those that were merged into it, under whose names something may have been written, where that is looked for.
+    pub merged: Vec<Call>,
     /// Its audio, once stored.
     pub recording: Option<Recording>,
     /// The lasting link to the audio: ours, never expiring; present once the recording is stored or announced.
@@ -17,6 +19,8 @@ pub struct Report {
     pub feedback: Option<Feedback>,
     /// What this sink holds already.
     pub held: Vec<Delivery>,
+    /// What it holds besides of the same milestones, as it was told of calls before they were found to be one.
+    pub outranked: Vec<(CallId, Delivery)>,
     /// Whether an earlier try of this job may have written something whose reply was lost; then look before writing.
     pub maybe_written: bool,
 }
@@ -30,6 +34,11 @@ impl Report {
             Milestone::Recorded => self.recording.is_some(),
             Milestone::Analyzed => self.call.conclusion.is_some(),
         }
+    }
+
+    /// The call under all the names that it had.
+    pub fn calls(&self) -> impl Iterator<Item = &Call> {
+        std::iter::once(&self.call).chain(&self.merged)
     }
 
     /// What the sink holds of a milestone.

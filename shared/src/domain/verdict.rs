@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use super::{CallId, Conclusion, Delivery, Feedback, NewJob, Recording, SinkId, Transcript};
+use super::{CallId, Conclusion, Delivery, Feedback, Job, NewJob, Recording, SinkId, Transcript};
 
 /// What becomes of a job whose try failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,9 +104,10 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// For a job of a call that was found to be another one: that one has jobs of its own.
-    pub fn merged() -> Self {
-        Self { skipped: Some("merged".into()), ..Self::default() }
+    /// For a job of a call that was found to be another one: that one's job does it, where it is not done.
+    pub fn merged(job: &Job, survivor: CallId) -> Self {
+        let next = vec![NewJob::woken(job.step, job.sink.as_ref(), survivor)];
+        Self { skipped: Some("merged".into()), next, ..Self::default() }
     }
 }
 
@@ -124,4 +125,17 @@ pub enum Write {
     Conclusion(CallId, Conclusion),
     /// A sink holds this.
     Delivery(CallId, SinkId, Delivery),
+}
+
+impl Write {
+    /// Whose.
+    pub const fn call(&self) -> CallId {
+        match self {
+            Self::Recording(call, _)
+            | Self::Transcript(call, _)
+            | Self::Feedback(call, _)
+            | Self::Conclusion(call, _)
+            | Self::Delivery(call, ..) => *call,
+        }
+    }
 }

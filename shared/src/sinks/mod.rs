@@ -40,6 +40,15 @@ pub trait Sink: Send + Sync {
     /// With the verdict that the vendor's answer calls for.
     async fn deliver(&self, report: &Report) -> Result<Vec<Delivery>, StepError>;
 
+    /// Takes back what it was told of a call that is now known by what `stays`; returns what it holds of that afterwards, or
+    /// `None` where that is what it was. A sink that has no way to take anything back leaves it.
+    ///
+    /// # Errors
+    /// With the verdict that the vendor's answer calls for.
+    async fn withdraw(&self, _outranked: &Delivery, _stays: &[&Delivery]) -> Result<Option<Delivery>, StepError> {
+        Ok(None)
+    }
+
     /// Makes one harmless call with the configured credentials; for `doctor`.
     ///
     /// # Errors

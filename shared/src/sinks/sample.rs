@@ -31,11 +31,13 @@ pub fn started() -> Report {
     };
     Report {
         call,
+        merged: Vec::new(),
         recording: None,
         recording_link: None,
         transcript: None,
         feedback: None,
         held: Vec::new(),
+        outranked: Vec::new(),
         maybe_written: false,
     }
 }

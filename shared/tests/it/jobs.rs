@@ -13,33 +13,13 @@ use shared::{
         settle::{End, Settlement, settle},
     },
     domain::{
-        CallFacts, CallId, CallKey, Conclusion, Delivery, EventId, EventKind, Job, JobId, Milestone, NewEvent, NewJob,
-        Phone, ProviderId, Recording, SinkId, Step, Wake, Write,
+        CallFacts, CallId, CallKey, Conclusion, EventId, EventKind, Job, JobId, NewEvent, NewJob, Phone, ProviderId,
+        Recording, SinkId, Step, Wake, Write,
     },
-    testing::{Scratch, Shape},
 };
 use uuid::Uuid;
 
-/// Runs a test on both databases, each with an empty one of its own.
-macro_rules! on_both_databases {
-    ($($name:ident),* $(,)?) => {$(
-        mod $name {
-            use super::*;
-            #[tokio::test]
-            async fn sqlite() {
-                let scratch = Scratch::new(Shape::Embedded).await;
-                super::$name(scratch.db().await).await;
-            }
-            #[tokio::test]
-            async fn postgres() {
-                let scratch = Scratch::new(Shape::Production).await;
-                let db = scratch.db().await;
-                super::$name(db.clone()).await;
-                db.close().await;
-            }
-        }
-    )*};
-}
+use crate::on_both_databases;
 
 on_both_databases! {
     an_event_is_recorded_once_however_often_it_comes,
@@ -54,8 +34,6 @@ on_both_databases! {
     a_snooze_spends_no_attempt_and_a_retry_does,
     a_dead_job_is_replayed_with_fresh_attempts,
     events_with_a_common_phone_number_become_one_call,
-    two_calls_that_turn_out_to_be_one_are_merged,
-    what_was_done_for_a_merged_call_is_kept_and_its_work_goes_on,
     the_dispatcher_sees_what_is_due_and_nothing_else,
     noting_a_publication_late_does_not_undo_a_retry,
     stats_count_what_waits_and_what_is_dead,
@@ -309,41 +287,6 @@ async fn events_with_a_common_phone_number_become_one_call(db: Db) {
     assert_eq!(found.map(|c| c.id), Some(ended));
     let other = call(&db, "5", &facts(&[key("id", "9")], Some("+393509999999"))).await;
     assert!(other != ended && other != next);
-}
-
-async fn two_calls_that_turn_out_to_be_one_are_merged(db: Db) {
-    let first = call(&db, "1", &facts(&[key("uuid", "u-1")], None)).await;
-    let second = call(&db, "2", &facts(&[key("id", "7")], None)).await;
-    assert_ne!(first, second);
-    let both = call(&db, "3", &facts(&[key("id", "7"), key("uuid", "u-1")], None)).await;
-    assert_eq!(both, first);
-    assert_eq!(db::calls::find(&db, second).await.unwrap().unwrap().id, first, "the old name still finds it");
-    assert_eq!(call(&db, "4", &facts(&[key("id", "7")], None)).await, first);
-}
-
-async fn what_was_done_for_a_merged_call_is_kept_and_its_work_goes_on(db: Db) {
-    let first = call(&db, "1", &facts(&[key("uuid", "u-1")], None)).await;
-    let second = call(&db, "2", &facts(&[key("id", "7")], None)).await;
-    let stored = recording();
-    let fetch = add(&db, NewJob::step(Step::Fetch, second, Wake::No), now()).await;
-    claim(&db, fetch, Uuid::now_v7()).await.unwrap();
-    let sink = SinkId::new("callmind");
-    let delivery = Delivery { milestone: Milestone::Ended, content_hash: "h".into(), refs: serde_json::json!({}) };
-    let writes = vec![
-        Write::Recording(second, stored.clone()),
-        Write::Delivery(second, sink.clone(), delivery.clone()),
-        Write::Conclusion(second, Conclusion::Analyzed),
-    ];
-    conclude(&db, second, writes).await;
-    let nothing = Delivery { content_hash: Delivery::UNFINISHED.into(), ..delivery.clone() };
-    conclude(&db, first, vec![Write::Delivery(first, sink.clone(), nothing)]).await;
-    call(&db, "3", &facts(&[key("id", "7"), key("uuid", "u-1")], None)).await;
-    assert_eq!(db::recordings::find(&db, first).await.unwrap(), Some(stored));
-    assert_eq!(db::deliveries::of(&db, first, &sink).await.unwrap(), [delivery]);
-    assert_eq!(db::calls::find(&db, first).await.unwrap().unwrap().conclusion, Some(Conclusion::Analyzed));
-    for job in [NewJob::step(Step::Fetch, first, Wake::No), NewJob::sync(first, sink)] {
-        assert!(claim(&db, job.id, Uuid::now_v7()).await.is_some(), "{:?} is due", job.step);
-    }
 }
 
 async fn the_dispatcher_sees_what_is_due_and_nothing_else(db: Db) {

@@ -14,6 +14,7 @@ mod guard;
 mod jobs;
 mod ledger;
 mod locks;
+mod merging;
 mod outside;
 mod providers;
 mod queue;
@@ -25,3 +26,24 @@ mod sources;
 mod target;
 mod twilio;
 mod tying;
+
+/// Runs a test on both databases, each with an empty one of its own.
+macro_rules! on_both_databases {
+    ($($name:ident),* $(,)?) => {$(
+        mod $name {
+            #[tokio::test]
+            async fn sqlite() {
+                let scratch = shared::testing::Scratch::new(shared::testing::Shape::Embedded).await;
+                super::$name(scratch.db().await).await;
+            }
+            #[tokio::test]
+            async fn postgres() {
+                let scratch = shared::testing::Scratch::new(shared::testing::Shape::Production).await;
+                let db = scratch.db().await;
+                super::$name(db.clone()).await;
+                db.close().await;
+            }
+        }
+    )*};
+}
+pub(crate) use on_both_databases;

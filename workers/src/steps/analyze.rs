@@ -16,6 +16,7 @@ use shared::{
     sinks::Sinks,
 };
 
+use super::call;
 use crate::step::Run;
 
 /// With fewer words there is nothing to judge. Speech servers also invent a word or two on silence.
@@ -97,12 +98,11 @@ impl Run for Analyze {
     }
 
     async fn run(&self, job: &Job) -> Result<Outcome, StepError> {
-        let id = job.call_id.ok_or_else(|| anyhow!("an analyze job without a call")).or_fail("broken-job")?;
-        let call = db::calls::find(&self.db, id).await.or_ours()?;
-        let call = call.ok_or_else(|| anyhow!("its call is gone")).or_fail("call-gone")?;
-        if call.id != id {
-            return Ok(Outcome::merged());
-        }
+        let call = match call::of(&self.db, job).await? {
+            Ok(found) => found.call,
+            Err(merged) => return Ok(merged),
+        };
+        let id = call.id;
         let renewed = match db::feedback::kept(&self.db, call.id).await.or_ours()? {
             Some((_, false)) => return Ok(self.concluded(call, Conclusion::Analyzed)),
             Some((_, true)) => true,

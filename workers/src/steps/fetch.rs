@@ -27,6 +27,7 @@ use shared::{
     sinks::Sinks,
 };
 
+use super::call;
 use crate::step::Run;
 
 /// A recording may be shorter than the talk by this many seconds, or by this share of it.
@@ -176,12 +177,10 @@ impl Run for Fetch {
     }
 
     async fn run(&self, job: &Job) -> Result<Outcome, StepError> {
-        let id = job.call_id.ok_or_else(|| anyhow!("a fetch job without a call")).or_fail("broken-job")?;
-        let call = db::calls::find(&self.db, id).await.or_ours()?;
-        let call = call.ok_or_else(|| anyhow!("its call is gone")).or_fail("call-gone")?;
-        if call.id != id {
-            return Ok(Outcome::merged());
-        }
+        let call = match call::of(&self.db, job).await? {
+            Ok(found) => found.call,
+            Err(merged) => return Ok(merged),
+        };
         if let Some(kept) = db::recordings::find(&self.db, call.id).await.or_ours()? {
             self.tidy(&call, &kept).await;
             return Ok(Outcome { next: self.next(&call), ..Outcome::default() });

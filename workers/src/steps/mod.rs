@@ -1,9 +1,10 @@
-//! The steps, in the order of the flow; one file each, named as the step.
+//! The steps, in the order of the flow; one file each, named as the step. `call` finds what most of them work on.
 //!
 //! A step takes what it needs in `new`, looks first whether its result exists, and returns an [`Outcome`](shared::domain::Outcome)
 //! that the runner writes.
 
 pub mod analyze;
+mod call;
 pub mod dial;
 pub mod fetch;
 pub mod intake;

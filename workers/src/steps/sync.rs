@@ -6,12 +6,13 @@ use anyhow::anyhow;
 use async_trait::async_trait;
 use shared::{
     db::{self, Db},
-    domain::{Conclusion, Job, Outcome, Report, Step, StepError, VerdictExt, Write},
+    domain::{Conclusion, Delivery, Job, Outcome, Report, Step, StepError, VerdictExt, Write},
     links::Links,
     service::App,
-    sinks::Sinks,
+    sinks::{Sink, Sinks},
 };
 
+use super::call;
 use crate::step::Run;
 
 /// The step, for all sinks; each has its own queue and jobs.
@@ -43,22 +44,52 @@ impl Run for Sync {
     }
 
     async fn run(&self, job: &Job) -> Result<Outcome, StepError> {
-        let id = job.call_id.ok_or_else(|| anyhow!("a sync job without a call")).or_fail("broken-job")?;
         let sink_id = job.sink.as_ref().ok_or_else(|| anyhow!("a sync job without a sink")).or_fail("broken-job")?;
         let Some(sink) = self.sinks.get(sink_id) else {
             return Ok(Outcome { skipped: Some("sink-not-configured".into()), ..Outcome::default() });
         };
-        let report = db::reports::load(&self.db, id, Some(sink_id)).await.or_ours()?;
-        let mut report = report.ok_or_else(|| anyhow!("its call is gone")).or_fail("call-gone")?;
-        if report.call.id != id {
-            return Ok(Outcome::merged());
+        let found = match call::of(&self.db, job).await? {
+            Ok(found) => found,
+            Err(merged) => return Ok(merged),
+        };
+        let id = found.call.id;
+        let mut report = db::reports::load(&self.db, found.call, Some(sink_id)).await.or_ours()?;
+        if found.has_merged {
+            report.merged = db::calls::merged_into(&self.db, id).await.or_ours()?;
         }
         report.recording_link = has_recording(&report).then(|| self.links.link(&report.call)).flatten();
-        report.maybe_written = job.claims > 1;
+        // Another one's job may have written something whose reply was lost.
+        report.maybe_written = job.claims > 1 || found.has_merged;
         let brought = sink.deliver(&report).await?;
-        let writes = brought.into_iter().map(|delivery| Write::Delivery(id, sink_id.clone(), delivery)).collect();
-        Ok(Outcome { writes, ..Outcome::default() })
+        let withdrawn = withdraw(sink.as_ref(), &report, &brought).await;
+        let brought = brought.into_iter().map(|delivery| Write::Delivery(id, sink_id.clone(), delivery));
+        match withdrawn {
+            Ok(withdrawn) => {
+                Ok(Outcome { writes: withdrawn.into_iter().chain(brought).collect(), ..Outcome::default() })
+            }
+            Err(mut error) => {
+                error.writes.extend(brought);
+                Err(error)
+            }
+        }
     }
+}
+
+/// Takes back what the sink was told twice, once for each of two calls that were found to be one; after what is to stay is
+/// there.
+async fn withdraw(sink: &dyn Sink, report: &Report, brought: &[Delivery]) -> Result<Vec<Write>, StepError> {
+    let stays: Vec<&Delivery> = report.held.iter().chain(brought).collect();
+    let mut writes = Vec::new();
+    for (call, delivery) in &report.outranked {
+        match sink.withdraw(delivery, &stays).await {
+            Ok(left) => writes.extend(left.map(|left| Write::Delivery(*call, sink.id(), left))),
+            Err(mut error) => {
+                error.writes.append(&mut writes);
+                return Err(error);
+            }
+        }
+    }
+    Ok(writes)
 }
 
 /// Whether the call has a recording, or one was announced that did not turn out to be missing.

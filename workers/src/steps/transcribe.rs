@@ -24,6 +24,7 @@ use shared::{
 use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt;
 
+use super::call;
 use crate::step::Run;
 
 /// Seconds of audio in one request, at most.
@@ -131,12 +132,10 @@ impl Run for Transcribe {
     }
 
     async fn run(&self, job: &Job) -> Result<Outcome, StepError> {
-        let id = job.call_id.ok_or_else(|| anyhow!("a transcribe job without a call")).or_fail("broken-job")?;
-        let call = db::calls::find(&self.db, id).await.or_ours()?;
-        let call = call.ok_or_else(|| anyhow!("its call is gone")).or_fail("call-gone")?;
-        if call.id != id {
-            return Ok(Outcome::merged());
-        }
+        let call = match call::of(&self.db, job).await? {
+            Ok(found) => found.call,
+            Err(merged) => return Ok(merged),
+        };
         let mut outcome = Outcome::default();
         outcome.next.push(NewJob::step(Step::Analyze, call.id, Wake::No));
         if db::transcripts::find(&self.db, call.id).await.or_ours()?.is_some() {

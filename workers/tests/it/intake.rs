@@ -99,10 +99,14 @@ async fn a_job_of_a_call_that_was_another_one_leaves_the_work_to_that_ones_job()
     let gone = call(&app, "9").await;
     comes(&app, EventKind::CallStarted, serde_json::json!({"call_id": 9, "call_uuid": "u-9"})).await;
     assert_ne!(call(&app, "9").await, gone);
+    let survivor = call(&app, "9").await;
     let fetched = Fetch::new(&app).unwrap().run(&given::job(&NewJob::step(Step::Fetch, gone, Wake::No))).await.unwrap();
     let synced = Sync::new(&app).run(&given::job(&NewJob::sync(gone, SINK))).await.unwrap();
-    for outcome in [fetched, synced] {
+    for (outcome, next) in
+        [(fetched, NewJob::step(Step::Fetch, survivor, Wake::Yes)), (synced, NewJob::sync(survivor, SINK))]
+    {
         assert_eq!(outcome.skipped.as_deref(), Some("merged"));
-        assert!(outcome.writes.is_empty() && outcome.next.is_empty());
+        assert!(outcome.writes.is_empty());
+        assert_eq!(outcome.next, [next]);
     }
 }

@@ -14,6 +14,7 @@ mod generic;
 mod given;
 mod intake;
 mod judging;
+mod merging;
 mod mirror;
 mod pipeline;
 mod reanalyze;

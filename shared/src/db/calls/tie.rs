@@ -7,7 +7,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::super::{Tx, events, jobs};
+use super::{
+    super::{Tx, events, jobs},
+    share_conclusion,
+};
 use crate::domain::{CallFacts, CallId, CallKey, Event, NewJob, Phone, Step, Wake};
 
 /// An event with no common key belongs to a call of the same number whose first event came at most this long before or
@@ -22,7 +25,7 @@ const LINE: &str = "call_sid";
 /// Runs in the caller's transaction; two events of one call wait for each other.
 ///
 /// # Errors
-/// When the database is away, or when another worker made the same call at this moment (a unique violation): try again.
+/// When the database is away, or when another worker made or merged the same call at this moment: try again.
 pub async fn tie(
     tx: &mut Tx,
     event: &Event,
@@ -52,7 +55,10 @@ pub async fn tie(
         found.extend(by_phone(tx, event, phone, facts).await?);
     }
     let (call, known) = match found.split_first() {
-        Some((first, others)) => (merge(tx, *first, others, now).await?, true),
+        Some((first, others)) => {
+            hold(tx, &found).await?;
+            (merge(tx, *first, others, now).await?, true)
+        }
         None => (create(tx, event, facts, now).await?, false),
     };
     for key in keys {
@@ -62,6 +68,23 @@ pub async fn tie(
     within!(tx, c => sqlx::query(sql).bind(event.id.0).bind(call.0).execute(c).await.map(drop))?;
     let all = if known { events::of_call(tx, call).await? } else { vec![event.clone()] };
     Ok((call, all))
+}
+
+/// Nobody else ties an event to these calls until this transaction ends, nor merges them: whoever does so at the same moment
+/// reads their events without this one. SQLite has one writer anyway.
+async fn hold(tx: &mut Tx, calls: &[CallId]) -> sqlx::Result<()> {
+    if calls.len() > 1 {
+        // A merge changes jobs, too, and those come first, as for whoever settles.
+        jobs::lock_of_calls(tx, calls).await?;
+    }
+    let Tx::Postgres(tx) = tx else { return Ok(()) };
+    let ids: Vec<Uuid> = calls.iter().map(|id| id.0).collect();
+    let sql = "select id from calls where id = any($1) and merged_into is null order by id for no key update";
+    let held: Vec<Uuid> = sqlx::query_scalar(sql).bind(&ids).fetch_all(&mut **tx).await?;
+    match held.len() == ids.len() {
+        true => Ok(()),
+        false => Err(sqlx::Error::Protocol("another worker merged this call into another".into())),
+    }
 }
 
 fn bucket(event: &Event, facts: &CallFacts) -> i64 {
@@ -152,8 +175,8 @@ async fn add_key(tx: &mut Tx, event: &Event, key: &CallKey, call: CallId) -> sql
     mine.map(drop).ok_or_else(|| sqlx::Error::Protocol("another worker tied this key to another call".into()))
 }
 
-/// Several calls turn out to be one: the oldest stays. It gets the others' events, keys and work, and of their results those
-/// that it does not have, so that nothing is bought or written twice. Rows are changed in the order of [`super::super::settle`].
+/// Several calls turn out to be one: the oldest stays. It gets the others' events, keys and work; of their results it uses
+/// those that it does not have (docs/adr/0014), so that nothing is bought or written twice.
 async fn merge(tx: &mut Tx, first: CallId, others: &[CallId], now: DateTime<Utc>) -> sqlx::Result<CallId> {
     let oldest = others.iter().copied().fold(first, Ord::min);
     for other in others.iter().copied().chain([first]).filter(|id| *id != oldest) {
@@ -162,11 +185,14 @@ async fn merge(tx: &mut Tx, first: CallId, others: &[CallId], now: DateTime<Utc>
         for sql in MERGE {
             within!(tx, c => sqlx::query(sql).bind(oldest.0).bind(other.0).execute(c).await.map(drop))?;
         }
+        // Once its row is changed: whoever settles a conclusion at this moment has come before, or finds that it is merged.
+        share_conclusion(tx, oldest, other).await?;
     }
     Ok(oldest)
 }
 
-/// The other call's jobs find out by themselves that it is gone. What they would have brought about starts anew.
+/// Jobs that are not finished find out by themselves that their call is another one. What the others brought about is looked
+/// at anew.
 async fn take_over(tx: &mut Tx, oldest: CallId, other: CallId) -> sqlx::Result<Vec<(NewJob, Option<String>)>> {
     let sql = "select step, sink, traceparent from jobs where call_id = $1";
     let rows: Vec<(String, Option<String>, Option<String>)> =
@@ -179,27 +205,9 @@ async fn take_over(tx: &mut Tx, oldest: CallId, other: CallId) -> sqlx::Result<V
     Ok(rows.into_iter().filter_map(|(step, sink, trace)| Some((job(step, sink)?, trace))).collect())
 }
 
-const MERGE: [&str; 13] = [
-    "update recordings set call_id = $1 where call_id = $2
-        and not exists (select 1 from recordings held where held.call_id = $1)",
-    "update transcripts set call_id = $1 where call_id = $2
-        and not exists (select 1 from transcripts held where held.call_id = $1)",
-    "update feedback set call_id = $1 where call_id = $2
-        and not exists (select 1 from feedback held where held.call_id = $1)",
-    "update calls set conclusion = (select gone.conclusion from calls gone where gone.id = $2)
-        where id = $1 and coalesce(conclusion, 'not-recorded') = 'not-recorded'
-        and exists (select 1 from calls gone where gone.id = $2 and gone.conclusion <> 'not-recorded')",
-    "update pieces set call_id = $1 where call_id = $2
-        and not exists (select 1 from pieces held where held.call_id = $1 and held.key = pieces.key)",
-    "delete from pieces where call_id = $2 and call_id <> $1",
+const MERGE: [&str; 4] = [
     "update calls set merged_into = $1 where id = $2",
     "update calls set merged_into = $1 where merged_into = $2",
-    "delete from deliveries where call_id = $1 and content_hash = 'unfinished'
-        and exists (select 1 from deliveries told where told.call_id = $2 and told.sink = deliveries.sink
-        and told.milestone = deliveries.milestone and told.content_hash <> 'unfinished')",
-    "update deliveries set call_id = $1 where call_id = $2 and not exists (select 1 from deliveries held
-        where held.call_id = $1 and held.sink = deliveries.sink and held.milestone = deliveries.milestone)",
-    "update spending set call_id = $1 where call_id = $2",
     "update events set call_id = $1 where call_id = $2",
     "update call_keys set call_id = $1 where call_id = $2",
 ];

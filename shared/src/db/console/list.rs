@@ -87,10 +87,14 @@ struct Row {
     dead_jobs: i64,
 }
 
-const LIST: &str = "select id, provider, account, facts, conclusion, created_at,
-    (select object_key from recordings r where r.call_id = calls.id) as object_key,
+const LIST: &str = concat!(
+    "select id, provider, account, facts, conclusion, created_at,
+    (select object_key from recordings r where r.call_id in ",
+    family!("calls.id"),
+    " order by r.call_id limit 1) as object_key,
     (select count(*) from jobs j where j.call_id = calls.id and j.state = 'dead') as dead_jobs
-    from calls where merged_into is null";
+    from calls where merged_into is null"
+);
 
 /// The calls that fit, newest first.
 ///
@@ -118,8 +122,8 @@ pub async fn calls(db: &Db, filter: &CallFilter) -> sqlx::Result<Vec<CallLine>> 
             query.push(" and conclusion = ").push_bind(conclusion.as_str());
         }
         if let Some(recorded) = filter.recorded {
-            let exists = if recorded { " and id in" } else { " and id not in" };
-            query.push(exists).push(" (select call_id from recordings)");
+            query.push(if recorded { " and exists" } else { " and not exists" });
+            query.push(concat!(" (select 1 from recordings r where r.call_id in ", family!("calls.id"), ")"));
         }
         if filter.dead {
             query.push(" and id in (select call_id from jobs where state = 'dead')");

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     GoHighLevel,
     api::is_gone,
+    call_log::LoggedCall,
     contacts::{Contact, ContactFields},
     note::NoteKind,
     plan::{Before, Plan, plan},
+    refs::Refs,
 };
 use crate::{
     domain::{Delivery, Milestone, Phone, Report, StepError, Write},
@@ -22,28 +22,6 @@ pub const WANTED: [Milestone; 3] = [Milestone::Ended, Milestone::Recorded, Miles
 
 /// Whoever finds a number held comes back so much later.
 const BUSY: Duration = Duration::from_secs(2);
-
-/// What is kept of a delivery, to find it again.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-struct Refs {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    contact_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    note_id: Option<String>,
-    /// Digest of the note's text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    note_hash: Option<String>,
-    /// Whether the note carries the link to the recording.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    note_links: Option<bool>,
-    /// Set once the call is in the contact's conversation: the message's id, where there is one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    call_logged: Option<String>,
-    /// Why nothing was written.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    skipped: Option<String>,
-}
 
 /// One run of deliveries.
 pub struct Bringing<'a> {
@@ -90,7 +68,7 @@ impl<'a> Bringing<'a> {
         }
         let content_hash =
             if result.is_ok() && refs.skipped.is_none() { hash } else { Delivery::UNFINISHED.to_owned() };
-        let delivery = Delivery { milestone, content_hash, refs: serde_json::to_value(refs).unwrap_or_default() };
+        let delivery = Delivery { milestone, content_hash, refs: refs.kept() };
         self.brought.extend((held != Some(&delivery)).then_some(delivery));
         result
     }
@@ -121,8 +99,11 @@ impl<'a> Bringing<'a> {
     async fn log_call(&self, plan: &Plan, refs: &mut Refs) -> Result<(), ClientError> {
         let call = plan.call_log.as_ref().filter(|_| refs.call_logged.is_none() && refs.skipped.is_none());
         let (Some(call), Some(contact)) = (call, &refs.contact_id) else { return Ok(()) };
-        let again = self.report.maybe_written;
-        let logged = self.crm.call_log.write(&self.crm.api, contact, call, again).await;
+        let names: Vec<String> = match self.report.maybe_written {
+            true => self.report.calls().map(LoggedCall::id_of).collect(),
+            false => Vec::new(),
+        };
+        let logged = self.crm.call_log.write(&self.crm.api, contact, call, &names).await;
         match logged {
             Ok(message) => refs.call_logged = Some(message),
             Err(error) if error.kind == ErrorKind::Refused => {
@@ -215,7 +196,7 @@ impl<'a> Bringing<'a> {
     async fn write_note(&self, contact: &str, kind: NoteKind, body: &str, refs: &mut Refs) -> Result<(), ClientError> {
         let hash = content_hash(&body);
         if refs.note_id.is_none() && self.report.maybe_written {
-            let ours = |text: &str| kind.is(&self.report.call, text);
+            let ours = |text: &str| self.report.calls().any(|call| kind.is(call, text));
             let notes = self.crm.api.notes(contact).await?;
             let found = notes.into_iter().find(|note| note.body.as_deref().is_some_and(ours));
             refs.note_hash = found.as_ref().and_then(|note| note.body.as_ref()).map(|text| content_hash(&text));
@@ -258,7 +239,8 @@ impl<'a> Bringing<'a> {
     fn before(&self, milestone: Milestone) -> Before {
         let call_note = self.refs(Milestone::Ended);
         let recording_note = self.refs(Milestone::Recorded).note_id.is_some();
-        let elsewhere = WANTED.into_iter().any(|m| m != milestone && self.refs(m).call_logged.is_some());
+        let of_another = self.report.outranked.iter().any(|(_, told)| Refs::of(told).call_logged.is_some());
+        let elsewhere = of_another || WANTED.into_iter().any(|m| m != milestone && self.refs(m).call_logged.is_some());
         let log_call = self.crm.call_log.is_on() && !elsewhere;
         Before { call_note_links: call_note.note_links, recording_note, log_call }
     }
@@ -267,7 +249,7 @@ impl<'a> Bringing<'a> {
     fn refs(&self, milestone: Milestone) -> Refs {
         let brought = self.brought.iter().find(|d| d.milestone == milestone);
         let held = brought.or_else(|| self.report.held(milestone));
-        held.and_then(|d| Refs::deserialize(&d.refs).ok()).unwrap_or_default()
+        held.map(Refs::of).unwrap_or_default()
     }
 }
 

@@ -98,21 +98,32 @@ impl CallLog {
         !matches!(self, Self::Off)
     }
 
-    /// Logs a call and returns the message's id, where there is one. `again`: it may have been done already, which is looked
-    /// up; a workflow's doings cannot be.
+    /// Logs a call and returns the message's id, where there is one. `names`: under which it may have been done already, which is
+    /// looked up; a workflow's doings cannot be.
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn write(&self, api: &Api, contact: &str, call: &LoggedCall, again: bool) -> Result<String, ClientError> {
+    pub async fn write(
+        &self,
+        api: &Api,
+        contact: &str,
+        call: &LoggedCall,
+        names: &[String],
+    ) -> Result<String, ClientError> {
         match self {
             Self::Off => Ok(String::new()),
-            Self::Provider(provider) => api.log_call(provider, contact, call, again).await,
+            Self::Provider(provider) => api.log_call(provider, contact, call, names).await,
             Self::Workflow(url) => api.start_workflow(url, contact, call).await.map(|()| String::new()),
         }
     }
 }
 
 impl LoggedCall {
+    /// Under which a call is found again.
+    pub fn id_of(call: &Call) -> String {
+        format!("{}:{}", call.provider, call.display_id())
+    }
+
     /// The call of this report; `None` where nobody is known who was called.
     pub fn of(report: &Report) -> Option<Self> {
         let Call { facts, .. } = &report.call;
@@ -136,7 +147,7 @@ impl LoggedCall {
         )]
         let whole = |seconds: f64| seconds.round().max(0.0) as u64;
         Some(Self {
-            id: format!("{}:{}", report.call.provider, report.call.display_id()),
+            id: Self::id_of(&report.call),
             direction,
             date: facts.started_at.or(facts.ended_at).unwrap_or(report.call.created_at).to_rfc3339(),
             from,
@@ -154,10 +165,12 @@ impl Api {
         provider: &str,
         contact: &str,
         call: &LoggedCall,
-        again: bool,
+        names: &[String],
     ) -> Result<String, ClientError> {
         let conversation = self.conversation(contact).await?;
-        if again && let Some(message) = self.logged(&conversation, &call.id).await? {
+        if !names.is_empty()
+            && let Some(message) = self.logged(&conversation, names).await?
+        {
             return Ok(message);
         }
         let mut ends = json!({"status": call.status});
@@ -200,12 +213,13 @@ impl Api {
     }
 
     /// The message under which a call was logged.
-    async fn logged(&self, conversation: &str, id: &str) -> Result<Option<String>, ClientError> {
+    async fn logged(&self, conversation: &str, names: &[String]) -> Result<Option<String>, ClientError> {
         let path = format!("/conversations/{conversation}/messages");
         let request = self.request_as(VERSION, Method::GET, &path).query(&[("type", "TYPE_CALL")]);
         let found: Value = self.send(request).await?;
         let messages = found["messages"]["messages"].as_array().or_else(|| found["messages"].as_array());
-        let message = messages.into_iter().flatten().find(|message| message["altId"] == id);
+        let ours = |message: &&Value| names.iter().any(|name| message["altId"] == name.as_str());
+        let message = messages.into_iter().flatten().find(ours);
         Ok(message.and_then(|message| message["id"].as_str()).map(str::to_owned))
     }
 

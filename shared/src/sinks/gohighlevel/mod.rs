@@ -1,7 +1,8 @@
 //! GoHighLevel: the note of a call, its recording in two custom fields, tags, and a note with the feedback and the words;
 //! and the call in the contact's conversation, where that is set up.
 //!
-//! `plan` says what a milestone leaves behind, `bring` sees to it; `note` and `feedback_note` hold the texts; `contacts`,
+//! `plan` says what a milestone leaves behind, `bring` sees to it, `refs` is what is kept of that; `withdraw` takes back a note that
+//! was written twice; `note` and `feedback_note` hold the texts; `contacts`,
 //! `notes` and `fields` are the vendor's resources over `api`. To add a resource: a file with an `impl Api`. To write
 //! something new for a milestone: a part of `plan::Plan`, and its line in `bring`.
 
@@ -16,6 +17,8 @@ mod note;
 mod notes;
 mod opportunities;
 mod plan;
+mod refs;
+mod withdraw;
 
 use anyhow::Context;
 use async_trait::async_trait;
@@ -82,6 +85,10 @@ impl Sink for GoHighLevel {
 
     async fn deliver(&self, report: &Report) -> Result<Vec<Delivery>, StepError> {
         Bringing::new(self, report).all().await
+    }
+
+    async fn withdraw(&self, outranked: &Delivery, stays: &[&Delivery]) -> Result<Option<Delivery>, StepError> {
+        Ok(withdraw::note(&self.api, outranked, stays).await?)
     }
 
     async fn check(&self) -> anyhow::Result<String> {

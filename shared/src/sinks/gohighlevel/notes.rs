@@ -51,6 +51,15 @@ impl Api {
         self.send::<serde_json::Value>(request.json(&json!({"body": body}))).await.map(drop)
     }
 
+    /// Removes a note.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn delete_note(&self, contact: &str, note: &str) -> Result<(), ClientError> {
+        let request = self.request(Method::DELETE, &format!("/contacts/{contact}/notes/{note}"));
+        self.send::<serde_json::Value>(request).await.map(drop)
+    }
+
     /// All notes of a contact.
     ///
     /// # Errors
