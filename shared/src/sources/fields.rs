@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::http::{HeaderMap, header::CONTENT_TYPE};
-use chrono::{DateTime, Datelike, Utc};
+use chrono::{DateTime, TimeZone, Utc};
 use serde_json::{Map, Value};
 
 pub use super::loose::is_key;
@@ -68,9 +68,12 @@ impl Fields {
 
     /// A moment of the years 2000 to 2100; one without a time zone is taken as UTC, as CloudTalk's API writes it.
     pub fn time(&self, names: &[&str]) -> Option<DateTime<Utc>> {
-        // Others are mistakes, and the database could not hold all of them.
-        let plausible = |at: &DateTime<Utc>| (2000..=2100).contains(&at.year());
-        names.iter().find_map(|name| loose::moment(&self.text(&[name])?).filter(plausible))
+        self.time_in(names, &Utc)
+    }
+
+    /// The same, where a moment without a time zone is of this one.
+    pub fn time_in(&self, names: &[&str], zone: &impl TimeZone) -> Option<DateTime<Utc>> {
+        names.iter().find_map(|name| loose::moment(&self.text(&[name])?, zone))
     }
 
     /// A switch. Text that is neither yes nor no (a URL, a file name) says that the thing is there.

@@ -1,6 +1,6 @@
 //! Values as people and half-known systems write them: numbers as text, durations in four ways, times in three.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDateTime, TimeZone, Utc};
 use serde_json::Value;
 
 use crate::domain::{CallStatus, Direction, EventKind};
@@ -74,8 +74,17 @@ pub(crate) fn seconds(text: &str) -> Option<f64> {
     (total < WEEK).then_some(total)
 }
 
-/// A moment, also as seconds or milliseconds since 1970; one without a time zone is taken as UTC.
-pub(crate) fn moment(text: &str) -> Option<DateTime<Utc>> {
+/// A moment of the years 2000 to 2100, also as seconds or milliseconds since 1970; one without a time zone is of `zone`.
+pub(crate) fn moment(text: &str, zone: &impl TimeZone) -> Option<DateTime<Utc>> {
+    any_moment(text, zone).filter(is_plausible)
+}
+
+/// Whether it is of the years 2000 to 2100. Others are mistakes, and the database could not hold all of them.
+pub(crate) fn is_plausible(at: &DateTime<Utc>) -> bool {
+    (2000..=2100).contains(&at.year())
+}
+
+fn any_moment(text: &str, zone: &impl TimeZone) -> Option<DateTime<Utc>> {
     if let Ok(at) = DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_rfc2822(text)) {
         return Some(at.to_utc());
     }
@@ -84,7 +93,8 @@ pub(crate) fn moment(text: &str) -> Option<DateTime<Utc>> {
             if number > 100_000_000_000 { DateTime::from_timestamp_millis } else { |s| DateTime::from_timestamp(s, 0) };
         return at(number).filter(|_| number > 1_000_000_000);
     }
-    FORMATS.iter().find_map(|format| NaiveDateTime::parse_from_str(text, format).ok()).map(|at| at.and_utc())
+    let local = FORMATS.iter().find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())?;
+    zone.from_local_datetime(&local).earliest().map(|at| at.to_utc())
 }
 
 /// A word without case, blanks and punctuation.

@@ -9,7 +9,7 @@ use crate::{
         Agent, CallFacts, CallKey, CallStatus, Contact, Direction, EventKind, Phone, Recording, Speaker, Transcript,
         Turn,
     },
-    sources::Unusable,
+    sources::{Unusable, loose},
 };
 
 /// The conversation with its transcript and analysis; the same as the API's, under `data`.
@@ -161,7 +161,7 @@ impl Post {
             _ => CallStatus::Failed,
         };
         let told = self.text(&body("Timestamp")).and_then(|text| DateTime::parse_from_rfc2822(&text).ok());
-        let at = told.map(|at| at.to_utc()).or_else(|| self.time("/event_timestamp"));
+        let at = told.map(|at| at.to_utc()).filter(loose::is_plausible).or_else(|| self.time("/event_timestamp"));
         Ok(CallFacts {
             keys: self.keys(Some(&id), &[&body("CallSid"), &body("call_sid")]),
             provider_call_id: Some(id),
@@ -265,7 +265,7 @@ impl Post {
     }
 
     fn time(&self, at: &str) -> Option<DateTime<Utc>> {
-        DateTime::from_timestamp(self.number(at)? as i64, 0)
+        DateTime::from_timestamp(self.number(at)? as i64, 0).filter(loose::is_plausible)
     }
 }
 

@@ -144,7 +144,7 @@ impl<'b> Reading<'b> {
     }
 
     fn time(&self, field: Field) -> Option<chrono::DateTime<chrono::Utc>> {
-        let read = |value: &Value| loose::moment(&loose::text(value)?);
+        let read = |value: &Value| loose::moment(&loose::text(value)?, &chrono::Utc);
         match field {
             Field::StartedAt => self.find(field, names::STARTED, names::STARTED_OUTER, read),
             _ => self.find(field, names::ENDED, names::ENDED_OUTER, read),

@@ -113,6 +113,18 @@ fn it_starts_only_with_settings_that_can_be_used_and_names_the_one_that_cannot()
 }
 
 #[test]
+fn a_moment_of_another_century_is_none() {
+    let times = |text: &str| {
+        let facts = read(&json!({"call_id": 4711, "status": "answered", "started_at": text, "ended_at": text})).1;
+        (facts.started_at.is_some(), facts.ended_at.is_some())
+    };
+    assert_eq!(times("2026-11-20T09:00:00Z"), (true, true));
+    for text in ["0001-01-01T00:00:00Z", "9999-12-31 23:59:59", "99999999999999"] {
+        assert_eq!(times(text), (false, false), "{text}");
+    }
+}
+
+#[test]
 fn a_call_is_read_from_flat_nested_and_form_bodies_alike() {
     let flat = json!({"event": "call.ended", "call_id": 4711, "direction": "inbound", "from": "+39 350 123 4567",
         "to": "390612000451", "status": "answered", "duration": 61, "started_at": "2026-11-20T09:00:00+01:00",

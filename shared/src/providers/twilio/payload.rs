@@ -9,7 +9,7 @@ use url::form_urlencoded;
 
 use crate::{
     domain::{CallFacts, CallKey, CallStatus, Direction, EventKind, Phone},
-    sources::Unusable,
+    sources::{Unusable, loose},
 };
 
 /// Names of a recording in the API and in its callback.
@@ -78,7 +78,7 @@ impl Params {
     fn time(&self, name: &str) -> Option<DateTime<Utc>> {
         let text = self.text(name)?;
         let at = DateTime::parse_from_rfc2822(text).or_else(|_| DateTime::parse_from_rfc3339(text));
-        at.ok().map(|at| at.to_utc())
+        at.ok().map(|at| at.to_utc()).filter(loose::is_plausible)
     }
 }
 
