@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # One call of your own, with real speech recognition, through everything: webhook, recording, transcript, feedback,
-# CRM. CRM, Callmind and the feedback's model are simulated; speech is the OpenAI-compatible server STT_BASE_URL.
+# CRM. CRM and Callmind are simulated; speech is the OpenAI-compatible server STT_BASE_URL; the feedback's model is
+# that at MODEL_BASE_URL, else simulated, too.
 #
 #   deploy/real-call.sh FILE [--shape embedded|production] [--hold]
 #
@@ -11,16 +12,18 @@
 # Settings, all optional:
 #   STT_BASE_URL     http://127.0.0.1:9009/v1
 #   STT_API_KEY      none; STT_MODEL: the default of TRANSCRIBE_MODEL
+#   MODEL_BASE_URL   none; MODEL: its name there; MODEL_CONTEXT: the tokens it can hold
 #   PATIENCE         seconds that the call may take, 900
 #   TAPEDECK_BIN     directory with tapedeck, sandbox and examples/scratch; unset: cargo builds them
 #   KEEP_LOGS        directory that the logs are copied to
 # Needs bash 5.1, python3 and curl. Settings for real vendors (environment, .env) are not used: nothing but the
-# audio leaves this machine, and that only to STT_BASE_URL.
+# audio leaves this machine, and that only to STT_BASE_URL, and its words to MODEL_BASE_URL.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 STT_BASE_URL=${STT_BASE_URL:-http://127.0.0.1:9009/v1}
 PATIENCE=${PATIENCE:-900}
+[[ -z ${MODEL_BASE_URL:-} || -n ${MODEL:-} ]] || { echo "real-call: MODEL_BASE_URL needs MODEL" >&2 && exit 2; }
 # Not of this world: 555-01xx numbers are reserved for fiction.
 CALLER=+12025550143
 LINE=+12025550178
@@ -158,6 +161,8 @@ SETTINGS=(
   CLOUDTALK_WEBHOOK_SECRET="$SECRET" CLOUDTALK_RECORDING_HOSTS="127.0.0.1:$FILES_PORT"
   TRANSCRIBE_BASE_URL="$STT_BASE_URL" TRANSCRIBE_API_KEY="${STT_API_KEY:-none}" TRANSCRIBE_MODEL="${STT_MODEL:-}"
   OPENAI_BASE_URL="$SANDBOX/openai/v1" OPENAI_API_KEY="$KEY"
+  FEEDBACK_BASE_URL="${MODEL_BASE_URL:-}" FEEDBACK_MODEL="${MODEL:-}" FEEDBACK_CONTEXT_TOKENS="${MODEL_CONTEXT:-}"
+  FEEDBACK_TIMEOUT_SECONDS="${MODEL_BASE_URL:+280}"
   GHL_BASE_URL="$SANDBOX/ghl" GHL_API_KEY="$KEY" GHL_LOCATION_ID=LOCATION
   CALLMIND_BASE_URL="$SANDBOX/callmind/api" CALLMIND_TOKEN="$KEY"
   CALLMIND_AGENT_ID=agent_1 CALLMIND_USER_ID=user_1 CALLMIND_ORG_ID=org_1

@@ -3,7 +3,7 @@
 #![expect(clippy::print_stdout, reason = "the figures are the answer")]
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::Read,
     path::Path,
     process::{Command, Output},
@@ -41,7 +41,7 @@ pub fn work(recording: &Path) -> anyhow::Result<()> {
     let pieces = audio::cut(&survey, Grain::Long, LIMITS);
     let mut bytes = 0;
     for path in audio::write_pieces(recording, &pieces, dir.path())? {
-        bytes += audio::to_opus(File::open(path)?)?.len();
+        bytes += audio::to_opus(&fs::read(path)?[..])?.len();
     }
     let (cpu_seconds, peak_mib) = (processor_seconds()?, peak::memory(std::process::id())?);
     let speech_seconds = survey.speech_seconds();
