@@ -6,7 +6,7 @@ mod filters;
 mod reanalyze;
 
 use ::console::view::{CallDetail, CallRow};
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::{Args, Subcommand};
 use shared::{
     db::{
