@@ -35,7 +35,8 @@ impl Resampler {
         }
         self.held.extend_from_slice(samples);
         loop {
-            let nearest = (self.at * PHASES as f64).round() as usize;
+            // Rounded by cutting off, which costs no call.
+            let nearest = (self.at * PHASES as f64 + 0.5) as usize;
             let (first, phase) = (nearest / PHASES, nearest % PHASES);
             let Some(window) = self.held.get(first..).and_then(|held| held.first_chunk::<TAPS>()) else { break };
             out.push(window.iter().zip(&self.phases[phase]).map(|(sample, tap)| sample * tap).sum());
