@@ -2,19 +2,16 @@
 //!
 //! A campaign takes whoever has one of its own tags (facts: telephony §1.4), so that joining it means getting that tag.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use anyhow::Context;
-use chrono::{DateTime, Utc};
+use anyhow::{Context, anyhow};
 use serde_json::Value;
 
 use crate::{
     clock::Clock,
     domain::{Event, EventKind, StepError, VerdictExt},
     env::{Env, EnvError},
+    fresh::Fresh,
     http::{ClientError, Outside},
     mirror::{Change, Side, Who},
     providers::cloudtalk::{Api, Campaign},
@@ -23,6 +20,11 @@ use crate::{
 const RULES: &str = "CAMPAIGN_RULES";
 /// The list of campaigns is believed for so long.
 const FRESH: Duration = Duration::from_secs(300);
+/// A contact that is to join and is not in CloudTalk may be on its way there, or not yet found by its searches: it is looked for
+/// again for so long.
+const PATIENCE: Duration = Duration::from_secs(3600);
+/// Between two such looks.
+const LOOK: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(600));
 
 /// Which tags lead to which campaigns. Cheap to clone.
 #[derive(Clone)]
@@ -31,14 +33,7 @@ pub struct Campaigns {
     clock: Clock,
     /// Tag in lower case, and id or name of the campaign.
     rules: Vec<(String, String)>,
-    known: Arc<Mutex<Known>>,
-}
-
-/// The campaigns as they were when last asked for.
-#[derive(Clone, Default)]
-struct Known {
-    at: DateTime<Utc>,
-    campaigns: Option<Vec<Campaign>>,
+    known: Arc<Fresh<Vec<Campaign>>>,
 }
 
 impl Campaigns {
@@ -59,21 +54,29 @@ impl Campaigns {
             return Ok(None);
         }
         let api = Api::from_env(env, outside)?.with_context(|| format!("{RULES} needs CLOUDTALK_API_KEY_ID"))?;
-        Ok(Some(Self { api, clock: outside.clock.clone(), rules, known: Arc::default() }))
+        Ok(Some(Self { api, clock: outside.clock.clone(), rules, known: Arc::new(Fresh::new(FRESH)) }))
     }
 
     /// Lets the contact of an event take part in what the tags that it names lead to. Doing it twice changes nothing.
     ///
     /// # Errors
-    /// When CloudTalk cannot be asked, with the verdict.
+    /// When CloudTalk cannot be asked, with the verdict; snooze while the contact is not there, up to an hour from the event.
     pub async fn join(&self, event: &Event) -> Result<(), StepError> {
         let wanted = self.wanted(event);
         let Some(change) = Change::of(event).or_fail("event-unusable")?.filter(|_| !wanted.is_empty()) else {
             return Ok(());
         };
         let tags = self.tags(&wanted).await?;
+        if tags.is_empty() {
+            return Ok(());
+        }
         let Some(contact) = self.contact(change.side, &change.who).await? else {
-            tracing::info!("a contact that is to join a campaign is not in CloudTalk");
+            let age = (self.clock.now() - event.received_at).to_std().unwrap_or_default();
+            let what = "a contact that is to join a campaign is not in CloudTalk";
+            if age < PATIENCE {
+                return Err(StepError::snooze("not-in-cloudtalk", (age / 2).clamp(LOOK.0, LOOK.1), anyhow!(what)));
+            }
+            tracing::info!("{what}");
             return Ok(());
         };
         let held = self.api.contact(&contact).await?.unwrap_or_default();
@@ -97,7 +100,7 @@ impl Campaigns {
 
     /// The tags of these campaigns. One that is not there, or has none, is left out, and said so.
     async fn tags(&self, wanted: &[&str]) -> Result<Vec<String>, ClientError> {
-        let campaigns = self.campaigns().await?;
+        let campaigns = self.known.get(self.clock.now(), self.api.campaigns()).await?;
         let mut tags = Vec::new();
         for name in wanted {
             let campaign = campaigns.iter().find(|one| one.id == *name || one.name.eq_ignore_ascii_case(name));
@@ -123,19 +126,6 @@ impl Campaigns {
             Some(email) => Ok(self.api.find_contact_by_email(email).await?.map(|contact| contact.id)),
             None => Ok(None),
         }
-    }
-
-    async fn campaigns(&self) -> Result<Vec<Campaign>, ClientError> {
-        let now = self.clock.now();
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let fresh = (now - known.at).to_std().is_ok_and(|age| age < FRESH);
-        if let Some(campaigns) = known.campaigns.filter(|_| fresh) {
-            return Ok(campaigns);
-        }
-        let campaigns = self.api.campaigns().await?;
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) =
-            Known { at: now, campaigns: Some(campaigns.clone()) };
-        Ok(campaigns)
     }
 }
 

@@ -22,6 +22,7 @@ pub mod dial;
 pub mod dispatcher;
 pub mod domain;
 pub mod env;
+mod fresh;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod http;

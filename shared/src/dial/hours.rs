@@ -33,6 +33,11 @@ impl Hours {
         Ok(Self { from, to, zone })
     }
 
+    /// The time zone.
+    pub fn zone(&self) -> Tz {
+        self.zone
+    }
+
     /// `at` itself where people may be called then, else when they may be called next.
     pub fn next(&self, at: DateTime<Utc>) -> DateTime<Utc> {
         let local = at.with_timezone(&self.zone);

@@ -7,10 +7,11 @@
 
 mod hours;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context, anyhow};
 use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 
 pub use hours::Hours;
 
@@ -19,6 +20,7 @@ use crate::{
     db::{self, Db, dials::Reserved},
     domain::{Event, EventKind, NewJob, Phone, StepError, VerdictExt},
     env::{Env, EnvError},
+    fresh::Fresh,
     http::{ClientError, ErrorKind, Outside},
     mirror::{Change, Side, Who},
     providers::cloudtalk::{Agent, Api, Dialled},
@@ -31,6 +33,9 @@ const AGENTS: &str = "DIAL_AGENTS";
 
 /// Between two looks at who is there: a look is one of the 60 requests per minute that CloudTalk allows.
 const LOOK: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(120));
+
+/// What agents do is known for so long: newcomers who come together share a look. One who was taken meanwhile is passed over.
+const FRESH: Duration = Duration::from_secs(5);
 
 /// Whoever was made a contact longer before the event is not new: workflows can be pointed at any route.
 const NEW: TimeDelta = TimeDelta::hours(1);
@@ -61,11 +66,11 @@ pub struct Newcomer {
 }
 
 impl Newcomer {
-    /// Whom an event is about; `Err` says why they are not to be called.
+    /// Whom an event is about; `Err` says why they are not to be called. Times without a zone are of this one.
     ///
     /// # Errors
     /// [`Unusable`], when the body cannot be understood after all.
-    pub fn of(event: &Event) -> Result<Result<Self, &'static str>, Unusable> {
+    pub fn of(event: &Event, zone: Tz) -> Result<Result<Self, &'static str>, Unusable> {
         let fields = Fields::parse(&event.body)?;
         let Some(Who { id, phone, .. }) = Change::of(event)?.map(|change| change.who) else {
             return Ok(Err("not-about-a-contact"));
@@ -77,7 +82,7 @@ impl Newcomer {
         if fields.text(&["source", "contactsource"]).as_deref() == Some(CREATED_BY_US) {
             return Ok(Err("created-by-us"));
         }
-        if fields.time(CREATED).is_some_and(|created| created < event.received_at - NEW) {
+        if fields.time_in(CREATED, &zone).is_some_and(|created| created < event.received_at - NEW) {
             return Ok(Err("not-new"));
         }
         let Some(phone) = phone else { return Ok(Err("no-number")) };
@@ -103,6 +108,7 @@ pub struct Dialer {
     clock: Clock,
     hours: Hours,
     patience: TimeDelta,
+    known: Arc<Fresh<Vec<Agent>>>,
     /// Ids and e-mail addresses of those who may be rung; all where empty.
     agents: Vec<String>,
 }
@@ -120,7 +126,13 @@ impl Dialer {
         let minutes: u32 = env.parsed(PATIENCE, 15)?;
         let (hours, agents) = (Hours::from_env(env)?, env.list(AGENTS));
         let (db, clock, patience) = (db.clone(), outside.clock.clone(), TimeDelta::minutes(minutes.into()));
-        Ok(Some(Self { api, db, clock, hours, patience, agents }))
+        let known = Arc::new(Fresh::new(FRESH));
+        Ok(Some(Self { api, db, clock, hours, patience, known, agents }))
+    }
+
+    /// The zone in which people live whom it calls.
+    pub fn zone(&self) -> Tz {
+        self.hours.zone()
     }
 
     /// Calls them, through whom of the agents that are free was not rung for the longest time.
@@ -138,7 +150,7 @@ impl Dialer {
             let wait = (next - now).to_std().unwrap_or_default();
             return Err(StepError::snooze("quiet-hours", wait, anyhow!("people are not called at this hour")));
         }
-        let agents = self.api.agents().await?;
+        let agents = self.known.get(now, self.api.agents()).await?;
         let mut free: Vec<String> =
             agents.into_iter().filter(|agent| self.may_ring(agent)).map(|agent| agent.id).collect();
         loop {

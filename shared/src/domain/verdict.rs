@@ -38,27 +38,29 @@ pub struct StepError {
     pub source: anyhow::Error,
     /// What was achieved before it failed, and must not be done again.
     pub writes: Vec<Write>,
+    /// What is due all the same.
+    pub next: Vec<NewJob>,
 }
 
 impl StepError {
     /// Try again by the schedule.
     pub fn retry(reason: &'static str, source: impl Into<anyhow::Error>) -> Self {
-        Self {
-            verdict: Verdict::Retry { after: None },
-            reason: reason.into(),
-            source: source.into(),
-            writes: Vec::new(),
-        }
+        Self::new(Verdict::Retry { after: None }, reason, source)
     }
 
     /// Come back after `after`, without using up an attempt.
     pub fn snooze(reason: &'static str, after: Duration, source: impl Into<anyhow::Error>) -> Self {
-        Self { verdict: Verdict::Snooze { after }, reason: reason.into(), source: source.into(), writes: Vec::new() }
+        Self::new(Verdict::Snooze { after }, reason, source)
     }
 
     /// A person must look.
     pub fn fail(reason: &'static str, source: impl Into<anyhow::Error>) -> Self {
-        Self { verdict: Verdict::Fail, reason: reason.into(), source: source.into(), writes: Vec::new() }
+        Self::new(Verdict::Fail, reason, source)
+    }
+
+    /// With that verdict.
+    pub fn new(verdict: Verdict, reason: &'static str, source: impl Into<anyhow::Error>) -> Self {
+        Self { verdict, reason: reason.into(), source: source.into(), writes: Vec::new(), next: Vec::new() }
     }
 }
 
@@ -82,12 +84,7 @@ impl<T, E: Into<anyhow::Error>> VerdictExt<T> for Result<T, E> {
     }
 
     fn or_ours(self) -> Result<T, StepError> {
-        self.map_err(|e| StepError {
-            verdict: Verdict::Ours,
-            reason: "database-away".into(),
-            source: e.into(),
-            writes: Vec::new(),
-        })
+        self.map_err(|e| StepError::new(Verdict::Ours, "database-away", e))
     }
 }
 

@@ -152,7 +152,7 @@ impl From<ClientError> for StepError {
             ErrorKind::Unreachable | ErrorKind::Broken | ErrorKind::NoCredentials => Verdict::Retry { after: None },
             ErrorKind::Refused => Verdict::Fail,
         };
-        Self { verdict, reason: error.reason().into(), source: error.into(), writes: Vec::new() }
+        Self::new(verdict, error.reason(), error)
     }
 }
 

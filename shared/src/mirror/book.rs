@@ -38,6 +38,9 @@ pub trait Book: Send + Sync {
     /// Writes to a contact of which `seen` was seen, and no more than is to be written.
     async fn write(&self, person: &Person, seen: &Seen, writes: &Writes) -> Result<(), ClientError>;
 
+    /// Whether an answer says that the contact is not there (any more).
+    fn is_gone(&self, error: &ClientError) -> bool;
+
     /// All notes of a contact, the oldest first.
     async fn notes(&self, contact: &str) -> Result<Vec<Note>, ClientError>;
 

@@ -21,6 +21,7 @@ impl Book for Api {
             id: contact.id,
             name: contact.name.as_deref().and_then(name_of),
             phones: contact.phones,
+            other_numbers: contact.other_numbers,
             emails: contact.emails,
             tags: contact.tags,
         }))
@@ -55,12 +56,14 @@ impl Book for Api {
         if writes.fields() {
             // A set that is sent replaces the one that is there.
             let phones = writes.phone.as_ref().map(|new| replaced(&person.phones, seen.phone.as_ref(), new));
+            let others = phones.is_some().then(|| person.other_numbers.clone());
             let is_old = |email: &&String| seen.email.as_deref() == Some(email.trim().to_lowercase().as_str());
             let old = person.emails.iter().find(is_old);
             let emails = writes.email.as_ref().map(|new| replaced(&person.emails, old, new));
             let fields = ContactFields {
                 name: writes.name.clone(),
                 phones: phones.unwrap_or_default(),
+                other_numbers: others.unwrap_or_default(),
                 emails: emails.unwrap_or_default(),
                 ..ContactFields::default()
             };
@@ -73,6 +76,10 @@ impl Book for Api {
             self.add_tags(&person.id, &refs(&writes.add_tags)).await?;
         }
         Ok(())
+    }
+
+    fn is_gone(&self, error: &ClientError) -> bool {
+        error.is(404)
     }
 
     async fn notes(&self, contact: &str) -> Result<Vec<Note>, ClientError> {

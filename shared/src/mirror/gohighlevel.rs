@@ -60,6 +60,10 @@ impl Book for Location {
         Ok(())
     }
 
+    fn is_gone(&self, error: &ClientError) -> bool {
+        is_gone(error)
+    }
+
     async fn notes(&self, contact: &str) -> Result<Vec<Note>, ClientError> {
         let mut notes = self.api.notes(contact).await?;
         notes.sort_by(|a, b| a.date_added.cmp(&b.date_added));
@@ -83,5 +87,6 @@ fn person(contact: Contact) -> Person {
         phones: contact.phone.as_deref().and_then(Phone::parse).into_iter().collect(),
         emails: contact.email.into_iter().filter(|email| !email.trim().is_empty()).collect(),
         tags: contact.tags,
+        other_numbers: Vec::new(),
     }
 }

@@ -24,6 +24,35 @@ impl Writes {
         self.name.is_some() || self.phone.is_some() || self.email.is_some()
     }
 
+    /// Each part of it alone, with what it is.
+    pub fn parts(self) -> Vec<(&'static str, Self)> {
+        let Self { name, phone, email, add_tags, remove_tags } = self;
+        let parts = [
+            ("name", Self { name, ..Self::default() }),
+            ("phone", Self { phone, ..Self::default() }),
+            ("email", Self { email, ..Self::default() }),
+            ("new tags", Self { add_tags, ..Self::default() }),
+            ("former tags", Self { remove_tags, ..Self::default() }),
+        ];
+        parts.into_iter().filter(|(_, part)| *part != Self::default()).collect()
+    }
+
+    /// With a part that it lacks.
+    #[must_use]
+    pub fn and(self, part: Self) -> Self {
+        let more = |mut mine: Vec<String>, part: Vec<String>| {
+            mine.extend(part);
+            mine
+        };
+        Self {
+            name: self.name.or(part.name),
+            phone: self.phone.or(part.phone),
+            email: self.email.or(part.email),
+            add_tags: more(self.add_tags, part.add_tags),
+            remove_tags: more(self.remove_tags, part.remove_tags),
+        }
+    }
+
     /// What is seen once it is written.
     pub fn applied(&self, seen: &Seen) -> Seen {
         let tags = seen.tags.as_ref().map(|tags| {

@@ -3,7 +3,7 @@
 //! An event only says where to look ([`Change`]); what is carried is read where it is held, and compared with what both sides
 //! held when they were last compared ([`Link`]). So an event that comes late, twice, or because of our own write finds
 //! nothing to carry. `pair` finds or makes the contact across and carries fields and tags; `notes` and `deals` what their
-//! names say; `merge` decides, `texts` words it.
+//! names say; `merge` decides, `taken` writes what is not refused, `texts` words it.
 //!
 //! To mirror another field: its place in `person::Seen`, its line in `merge`, its part in both books. To mirror another
 //! system: a [`Side`], its `Book`, and its reading of events in [`Change::of`].
@@ -17,6 +17,7 @@ mod merge;
 mod notes;
 mod pair;
 mod person;
+mod taken;
 mod texts;
 
 use std::time::Duration;

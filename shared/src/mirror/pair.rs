@@ -6,7 +6,7 @@ use super::{
     book::Book,
     merge::{Sides, Writes, merge},
     person::Person,
-    take,
+    take, taken,
 };
 use crate::{
     db,
@@ -129,9 +129,9 @@ impl Mirror {
     }
 
     async fn create(&self, side: Side, here: Person) -> Result<Result<Pair, &'static str>, StepError> {
-        let seen = here.seen(None, None);
-        let there = self.book(side.other()).create(&seen).await?;
-        let link = Link::new(side, (here.id.clone(), seen.clone()), (there.clone(), seen));
+        let (other, seen) = (side.other(), here.seen(None, None));
+        let (there, seen_there) = taken::create((other, self.book(other)), seen.clone()).await?;
+        let link = Link::new(side, (here.id.clone(), seen), (there.clone(), seen_there));
         db::mirror::save_link(&self.db, &link, self.clock.now()).await.or_ours()?;
         Ok(Ok(Pair { side, here: here.id, there, wrote: true }))
     }
@@ -148,12 +148,12 @@ impl Mirror {
         let before = link.map(|link| Sides { here: link.seen.of(side), there: link.seen.of(other) });
         let seen_here = here.seen(before.map(|before| before.here), Some(there));
         let seen_there = there.seen(before.map(|before| before.there), Some(here));
-        let (to, back) = merge(Sides { here: &seen_here, there: &seen_there }, before, edited);
+        let (mut to, mut back) = merge(Sides { here: &seen_here, there: &seen_there }, before, edited);
         if to != Writes::default() {
-            self.book(other).write(there, &seen_there, &to).await?;
+            to = taken::write((other, self.book(other)), there, &seen_there, to).await?;
         }
         if back != Writes::default() {
-            self.book(side).write(here, &seen_here, &back).await?;
+            back = taken::write((side, self.book(side)), here, &seen_here, back).await?;
         }
         let held_here = (here.id.clone(), back.applied(&seen_here));
         let link = Link::new(side, held_here, (there.id.clone(), to.applied(&seen_there)));

@@ -27,7 +27,9 @@ pub struct Person {
     pub name: Option<String>,
     /// Numbers, the main one first.
     pub phones: Vec<Phone>,
-    /// E-mail addresses, likewise.
+    /// What stands among them and is no number for us (an extension, a short code), as it is written there.
+    pub other_numbers: Vec<String>,
+    /// E-mail addresses, the main one first.
     pub emails: Vec<String>,
     /// Tags; `None` where the side did not say.
     pub tags: Option<Vec<String>>,

@@ -42,6 +42,7 @@ fn ada() -> ContactFields {
         emails: vec!["ada@example.test".to_owned(), "office@example.test".to_owned()],
         tags: vec!["VIP".to_owned()],
         links: vec![("CRM".to_owned(), "https://crm.example.test/c/1".to_owned())],
+        ..ContactFields::default()
     }
 }
 

@@ -150,7 +150,7 @@ impl Worker {
             }
             Some(Ok(outcome)) => (End::Done { skipped: outcome.skipped }, outcome.writes, outcome.next),
             Some(Err(mut error)) => {
-                let writes = std::mem::take(&mut error.writes);
+                let (writes, next) = (std::mem::take(&mut error.writes), std::mem::take(&mut error.next));
                 let end = match error.verdict {
                     Verdict::Retry { after } => {
                         match schedule::delay(job.attempt, self.tuning.retry_scale, rand_fraction()) {
@@ -162,7 +162,7 @@ impl Worker {
                     Verdict::Ours => again(Duration::from_secs(1), false, "ours", &error),
                     Verdict::Fail => End::Dead { reason: error.reason.clone(), error: text(&error) },
                 };
-                (end, writes, Vec::new())
+                (end, writes, next)
             }
         };
         Settlement { job: job.clone(), end, writes, next }

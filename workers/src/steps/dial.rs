@@ -49,7 +49,7 @@ impl Run for Dial {
         let id = job.event_id.ok_or_else(|| anyhow!("a dial job without an event")).or_fail("broken-job")?;
         let event = db::events::find(&self.db, id).await.or_ours()?;
         let event = event.ok_or_else(|| anyhow!("its event is gone")).or_fail("event-gone")?;
-        let newcomer = match Newcomer::of(&event).or_fail("event-unusable")? {
+        let newcomer = match Newcomer::of(&event, dialer.zone()).or_fail("event-unusable")? {
             Ok(newcomer) => newcomer,
             Err(reason) => return skip(reason),
         };

@@ -1,4 +1,5 @@
-//! mirror: carries a change of a contact to the other side; then lets them join campaigns, and be called.
+//! mirror: carries a change of a contact to the other side; then lets them join campaigns. A new one is to be called, whatever
+//! becomes of that.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use shared::{
     campaigns::Campaigns,
     db::{self, Db},
     dial,
-    domain::{Job, Outcome, Step, StepError, VerdictExt},
+    domain::{Event, Job, Outcome, Reason, Step, StepError, Verdict, VerdictExt},
     env::Env,
     mirror::{self, Carried},
     service::App,
@@ -35,6 +36,32 @@ impl Mirror {
         let mirror = mirror::Mirror::from_env(&env, &outside, &db)?;
         Ok(Self { mirror, campaigns: Campaigns::from_env(&env, &outside)?, db, env })
     }
+
+    /// Carries, and lets them join. Returns why there was nothing to carry.
+    async fn carry(&self, event: &Event, again: bool) -> Result<Option<Reason>, StepError> {
+        let carried = match &self.mirror {
+            Some(mirror) => mirror.carry(event, again).await,
+            None => Ok(Carried::Nothing("mirror-off")),
+        };
+        if let Err(error) = &carried
+            && error.verdict != Verdict::Fail
+        {
+            return carried.map(|_| None);
+        }
+        // Who cannot be carried for good may be there all the same.
+        let joined = match &self.campaigns {
+            Some(campaigns) => campaigns.join(event).await,
+            None => Ok(()),
+        };
+        match (carried, joined) {
+            (Ok(carried), joined) => joined.map(|()| match carried {
+                Carried::Written => None,
+                Carried::Nothing(why) => Some(why.into()),
+            }),
+            (Err(_), Err(error)) if error.verdict != Verdict::Fail => Err(error),
+            (Err(error), _) => Err(error),
+        }
+    }
 }
 
 #[async_trait]
@@ -55,18 +82,10 @@ impl Run for Mirror {
         let id = job.event_id.ok_or_else(|| anyhow!("a mirror job without an event")).or_fail("broken-job")?;
         let event = db::events::find(&self.db, id).await.or_ours()?;
         let event = event.ok_or_else(|| anyhow!("its event is gone")).or_fail("event-gone")?;
-        let carried = match &self.mirror {
-            Some(mirror) => mirror.carry(&event, job.claims > 1).await?,
-            None => Carried::Nothing("mirror-off"),
-        };
-        if let Some(campaigns) = &self.campaigns {
-            campaigns.join(&event).await?;
-        }
         let next = dial::due(&self.env, &event).or_fail("broken-setting")?.into_iter().collect();
-        let skipped = match carried {
-            Carried::Written => None,
-            Carried::Nothing(why) => Some(why.into()),
-        };
-        Ok(Outcome { skipped, next, ..Outcome::default() })
+        match self.carry(&event, job.claims > 1).await {
+            Ok(skipped) => Ok(Outcome { skipped, next, ..Outcome::default() }),
+            Err(error) => Err(StepError { next, ..error }),
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! Contacts join campaigns by the rules of their tags.
 
-use sandbox::{Sandbox, Vendor};
+use std::time::Duration;
+
+use sandbox::{Fault, Sandbox, Vendor};
 use serde_json::{Value, json};
 use shared::{
     db,
-    domain::{EventId, EventKind, NewEvent, NewJob, ProviderId},
+    domain::{EventId, EventKind, NewEvent, NewJob, Outcome, ProviderId, StepError, Verdict},
     service::{App, Role},
     testing::{Scratch, Shape},
 };
@@ -20,6 +22,10 @@ struct Place {
 
 impl Place {
     async fn new(rules: &str) -> Self {
+        Self::with(rules, &[]).await
+    }
+
+    async fn with(rules: &str, more: &[(&str, &str)]) -> Self {
         let sandbox = Sandbox::start(([127, 0, 0, 1], 0).into()).await.unwrap();
         let scratch = Scratch::new(Shape::Embedded).await;
         let env = scratch.env().with([
@@ -27,15 +33,23 @@ impl Place {
             ("CLOUDTALK_API_KEY", "id:secret"),
             ("CLOUDTALK_BASE_URL", &sandbox.base_urls().cloudtalk),
             ("CAMPAIGN_RULES", rules),
+            ("GHL_API_KEY", "pit-key"),
+            ("GHL_LOCATION_ID", "default"),
+            ("GHL_BASE_URL", &sandbox.base_urls().ghl),
         ]);
+        let env = env.with(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let app = App::open("test", env, Role::Whole).await.unwrap();
         let place = Self { sandbox, app, _scratch: scratch };
         for (name, tag) in [("Autumn", "dialer-autumn"), ("Winter", "dialer-winter")] {
             place.by_hand("campaigns/add.json", &json!({"name": name, "ContactsTag": [{"name": tag}]})).await;
         }
-        let ada = json!({"name": "Ada", "ContactNumber": [{"public_number": 393_500_000_001_u64}]});
-        place.by_hand("contacts/add.json", &ada).await;
+        place.new_contact("Ada", 393_500_000_001).await;
         place
+    }
+
+    async fn new_contact(&self, name: &str, phone: u64) {
+        let contact = json!({"name": name, "ContactNumber": [{"public_number": phone}]});
+        self.by_hand("contacts/add.json", &contact).await;
     }
 
     async fn by_hand(&self, path: &str, body: &Value) {
@@ -44,18 +58,33 @@ impl Place {
     }
 
     async fn happens(&self, source: &'static str, kind: EventKind, body: Value) {
-        let (id, now) = (EventId::new(), self.app.clock.now());
+        self.happened(Duration::ZERO, source, kind, body).await.unwrap();
+    }
+
+    /// So long ago.
+    async fn happened(
+        &self,
+        ago: Duration,
+        source: &'static str,
+        kind: EventKind,
+        body: Value,
+    ) -> Result<Outcome, StepError> {
+        let (id, now) = (EventId::new(), self.app.clock.now() - ago);
         let (provider, account) = (ProviderId::new(source), "default".into());
         let (dedupe_key, body) = (id.to_string(), body.to_string().into_bytes());
         let event = NewEvent { provider, account, kind, dedupe_key, body };
         let incoming = db::events::Incoming { id, event, traceparent: None };
         db::events::record(&self.app.db, &[incoming], now, now).await.unwrap();
         let job = given::job(&NewJob::first(id, &EventKind::NewTag));
-        Mirror::new(&self.app).unwrap().run(&job).await.unwrap();
+        Mirror::new(&self.app).unwrap().run(&job).await
     }
 
     fn tags(&self) -> Vec<String> {
-        self.sandbox.state().cloudtalk.contacts[0].tags.clone()
+        self.tags_of(0)
+    }
+
+    fn tags_of(&self, contact: usize) -> Vec<String> {
+        self.sandbox.state().cloudtalk.contacts[contact].tags.clone()
     }
 }
 
@@ -75,11 +104,33 @@ async fn a_contact_joins_what_its_tags_lead_to_whenever_and_wherever_they_are_se
     let id = at.sandbox.state().cloudtalk.contacts[0].id;
     at.happens("cloudtalk", EventKind::NewTag, json!({"contact_id": id, "tag_name": "VIP"})).await;
     assert_eq!(at.tags(), ["dialer-autumn", "dialer-winter"]);
-    at.happens(
-        "gohighlevel",
-        EventKind::NewTag,
-        json!({"contact_id": "C9", "phone": "+15550000001", "tags": "vip, x"}),
-    )
-    .await;
-    assert_eq!(at.sandbox.asked(Vendor::Cloudtalk, "/contacts/addTags").len(), 2, "who is not there does not join");
+}
+
+#[tokio::test]
+async fn a_contact_that_is_not_in_cloudtalk_yet_is_waited_for_and_one_that_never_comes_is_not() {
+    let at = Place::new("vip=Winter").await;
+    let bob = || json!({"contact_id": "C9", "phone": "+15550000001", "tags": "vip, x"});
+    let tagged = async |ago| at.happened(ago, "gohighlevel", EventKind::NewTag, bob()).await;
+    let early = tagged(Duration::from_secs(60)).await.unwrap_err();
+    assert_eq!(early.reason, "not-in-cloudtalk");
+    assert!(matches!(early.verdict, Verdict::Snooze { after } if (30..=31).contains(&after.as_secs())), "{early:?}");
+    tagged(Duration::from_secs(3700)).await.unwrap();
+    assert!(at.sandbox.asked(Vendor::Cloudtalk, "/contacts/addTags").is_empty());
+    at.new_contact("Bob", 15_550_000_001).await;
+    tagged(Duration::from_secs(90)).await.unwrap();
+    assert_eq!(at.tags_of(1), ["dialer-winter"]);
+}
+
+#[tokio::test]
+async fn a_contact_that_cannot_be_carried_joins_all_the_same() {
+    let at = Place::with("vip=Winter", &[("MIRROR", "on")]).await;
+    at.sandbox.fault(Fault::status(Vendor::Ghl, 403).path("/contacts"));
+    at.sandbox.fault(Fault::status(Vendor::Cloudtalk, 500).path("/addTags").times(1));
+    let tagged = json!({"contact_id": "C1", "phone": "+393500000001", "tags": "vip"});
+    let tagged = async || at.happened(Duration::ZERO, "gohighlevel", EventKind::NewTag, tagged.clone()).await;
+    let broken = tagged().await.unwrap_err();
+    assert_eq!(broken.verdict, Verdict::Retry { after: None }, "what may still come right comes first");
+    let refused = tagged().await.unwrap_err();
+    assert_eq!((refused.verdict, refused.reason.as_ref()), (Verdict::Fail, "vendor-refuses-credentials"));
+    assert_eq!(at.tags(), ["dialer-winter"]);
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::{FixedOffset, TimeDelta};
+
 use futures::future::join_all;
 use sandbox::{CloudtalkAgent, DialledCall, Fault, FaultKind, Sandbox, Vendor};
 use serde_json::{Value, json};
@@ -195,6 +197,53 @@ async fn people_are_left_in_peace_at_night_or_when_they_want_it_or_when_they_are
         assert_eq!(skipped(at.dial(event).await).as_deref(), Some(reason));
     }
     assert!(at.rung().is_empty());
+}
+
+#[tokio::test]
+async fn newcomers_who_come_together_share_one_look_at_the_agents() {
+    let at = place(Shape::Embedded, &[]).await;
+    (11..15).for_each(|id| at.agent(id, "online"));
+    let step = Dial::new(&at.app).unwrap();
+    let people: Vec<Value> = (0..4).map(|n| contact(&format!("C{n}"), &format!("+39350000010{n}"))).collect();
+    let events = join_all(people.iter().map(|body| at.event(body, Duration::ZERO))).await;
+    let jobs: Vec<_> = events.iter().map(|event| given::job(&NewJob::dial(*event))).collect();
+    let tries = join_all(jobs.iter().map(|job| step.run(job))).await;
+    assert!(tries.iter().all(Result::is_ok), "{tries:?}");
+    let mut rung = at.rung();
+    rung.sort_unstable();
+    assert_eq!(rung, [11, 12, 13, 14]);
+    assert_eq!(at.sandbox.asked(Vendor::Cloudtalk, "/agents/index").len(), 1);
+}
+
+#[tokio::test]
+async fn a_time_without_a_zone_is_of_the_zone_in_which_people_are_called() {
+    let at = place(Shape::Embedded, &[("DIAL_TIMEZONE", "Etc/GMT+8")]).await;
+    at.agent(11, "online");
+    let west = FixedOffset::west_opt(8 * 3600).unwrap();
+    let local = |ago: TimeDelta| (at.app.clock.now() - ago).with_timezone(&west).format("%Y-%m-%d %H:%M:%S");
+    for (ago, expected) in [(TimeDelta::hours(2), Some("not-new")), (TimeDelta::minutes(5), None)] {
+        let body = json!({"contact_id": "C1", "phone": "+393500000100", "date_created": local(ago).to_string()});
+        let event = at.event(&body, Duration::ZERO).await;
+        assert_eq!(skipped(at.dial(event).await).as_deref(), expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_contact_is_called_also_when_the_mirror_cannot_carry_it() {
+    let on =
+        [("MIRROR", "on"), ("DIAL_NEW_CONTACTS", "on"), ("DIAL_HOURS", "00:00-00:00"), ("GHL_WEBHOOK_SECRET", SECRET)];
+    let at = Running::start(Shape::Embedded, &on).await;
+    let agent = CloudtalkAgent { id: 11, name: "Agent 11".into(), availability: "online".into(), outbound: true };
+    at.sandbox.set_agent(agent);
+    at.sandbox.fault(Fault::status(Vendor::Ghl, 403).path("/contacts"));
+    let body = json!({"contact_id": "C1", "phone": "+393500000100", "first_name": "Ada"});
+    let request = at.app.outside.http.post(format!("{}/api/ghl-webhooks/new-contact", at.url)).bearer_auth(SECRET);
+    assert_eq!(request.json(&body).send().await.unwrap().status(), 200);
+    eventually("an agent's phone rings", async || at.sandbox.state().cloudtalk.dialled.len() == 1).await;
+    eventually("nothing is due", async || db::jobs::unfinished(&at.app.db).await.unwrap() == 0).await;
+    let stats = db::jobs::stats(&at.app.db, at.app.clock.now()).await.unwrap();
+    assert!(stats.iter().any(|queue| queue.queue == "mirror" && queue.dead == 1), "and a person is to look: {stats:?}");
+    at.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -228,6 +228,54 @@ async fn events_that_tell_of_one_new_person_many_times_and_out_of_order_make_one
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_side_refuses_is_left_out_and_holds_up_nothing_else() {
+    let sides = Sides::start(Shape::Embedded).await;
+    let bob = json!({"phone": "+393501234568", "firstName": "Bob", "email": "bob@example.test"});
+    sides.new_in_crm(bob).await;
+    let ada = sides.new_in_crm(json!({"phone": "+393501234567", "firstName": "Ada", "email": "none"})).await;
+    sides.settles().await;
+    let there = |sides: &Sides| sides.cloudtalk().into_iter().find(|c| c.phones == [393501234567]).unwrap();
+    assert_eq!(
+        (there(&sides).name.as_str(), there(&sides).emails.len()),
+        ("Ada", 0),
+        "CloudTalk takes no such address"
+    );
+
+    // The CRM has that address for somebody else.
+    let edit = format!("/cloudtalk/contacts/edit/{}.json", there(&sides).id);
+    let edited = json!({"name": "Ada Byron", "ContactEmail": [{"email": "bob@example.test"}]});
+    sides.by_hand(Method::POST, &edit, edited).await;
+    sides.settles().await;
+    let here = |sides: &Sides| sides.crm().into_iter().find(|state| state.contact.id == ada).unwrap().contact;
+    assert_eq!(here(&sides).contact_name.as_deref(), Some("ada byron"));
+    assert_eq!(here(&sides).email.as_deref(), Some("none"));
+
+    sides.by_hand(Method::POST, &edit, json!({"name": "Ada Lovelace"})).await;
+    sides.expect("another change, and not what was refused", 0, 1).await;
+    assert_eq!(here(&sides).contact_name.as_deref(), Some("ada lovelace"));
+    let tags = json!({"tags": ["vip"]});
+    sides.by_hand(Method::POST, &format!("/ghl/contacts/{ada}/tags"), tags).await;
+    sides.expect("a change on the other side", 1, 0).await;
+    assert_eq!(there(&sides).tags, ["vip"]);
+    let stats = shared::db::jobs::stats(&sides.0.app.db, sides.0.app.clock.now()).await.unwrap();
+    assert!(stats.iter().all(|queue| queue.dead == 0), "{stats:?}");
+    sides.0.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_extension_among_the_numbers_stays_when_the_number_changes() {
+    let sides = Sides::start(Shape::Embedded).await;
+    let numbers = json!([{"public_number": "+393501234567"}, {"public_number": "101"}]);
+    sides.new_in_cloudtalk(json!({"name": "Ada", "ContactNumber": numbers})).await;
+    sides.settles().await;
+    let here = sides.crm().remove(0).contact.id;
+    sides.by_hand(Method::PUT, &format!("/ghl/contacts/{here}"), json!({"phone": "+393507654321"})).await;
+    sides.expect("the new number", 1, 0).await;
+    assert_eq!(sides.cloudtalk()[0].phones, [393507654321, 101]);
+    sides.0.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_note_whose_answer_was_lost_is_copied_once() {
     let sides = Sides::start(Shape::Embedded).await;
     let crm = sides.new_in_crm(json!({"phone": "+393501234567", "firstName": "Mario"})).await;

@@ -22,6 +22,8 @@ pub struct Contact {
     pub company: Option<String>,
     /// Numbers; of a contact that was searched for perhaps only one of them.
     pub phones: Vec<Phone>,
+    /// What stands among them and is no number for us (an extension, a short code), as it is written there.
+    pub other_numbers: Vec<String>,
     /// E-mail addresses, with the same reserve.
     pub emails: Vec<String>,
     /// Names of its tags; `None` where it was only searched for.
@@ -37,6 +39,8 @@ pub struct ContactFields {
     pub company: Option<String>,
     /// All numbers: those that it had and that are not here are gone afterwards.
     pub phones: Vec<Phone>,
+    /// What it had among them that is no number for us, sent with them.
+    pub other_numbers: Vec<String>,
     /// All e-mail addresses, likewise.
     pub emails: Vec<String>,
     /// All tags, likewise; [`Api::add_tags`] only adds.
@@ -50,12 +54,19 @@ impl Contact {
     fn read(row: &Value) -> Option<Self> {
         let one = &row["Contact"];
         let emails = several(&row["ContactEmail"]).filter_map(|email| text(&email["email"]));
-        let phones = several(&row["ContactNumber"]).filter_map(|number| Phone::parse(&text(&number["public_number"])?));
+        let (mut phones, mut other_numbers) = (Vec::new(), Vec::new());
+        for number in several(&row["ContactNumber"]).filter_map(|number| text(&number["public_number"])) {
+            match Phone::parse(&number) {
+                Some(phone) => phones.push(phone),
+                None => other_numbers.push(number),
+            }
+        }
         Some(Self {
             id: text(&one["id"])?,
             name: text(&one["name"]),
             company: text(&one["company"]),
-            phones: phones.collect(),
+            phones,
+            other_numbers,
             emails: emails.collect(),
             tags: row.get("ContactsTag").map(|tags| several(tags).filter_map(|tag| text(&tag["name"])).collect()),
         })
@@ -76,7 +87,8 @@ impl ContactFields {
                 body[name] = values.into();
             }
         };
-        put("ContactNumber", self.phones.iter().map(|phone| json!({"public_number": phone})).collect());
+        let numbers = self.phones.iter().map(Phone::as_str).chain(self.other_numbers.iter().map(String::as_str));
+        put("ContactNumber", numbers.map(|number| json!({"public_number": number})).collect());
         put("ContactEmail", self.emails.iter().map(|email| json!({"email": email})).collect());
         put("ContactsTag", self.tags.iter().map(|tag| json!({"name": tag})).collect());
         put("ExternalUrl", self.links.iter().map(|(name, url)| json!({"name": name, "url": url})).collect());
