@@ -1,8 +1,9 @@
 //! What speech and models cost, and a cap on it that all workers share through the database.
 //!
 //! A paid request is bracketed by a [`Purse`]: [`Purse::reserve`] sets aside what it may cost at most, and snoozes the job
-//! instead when the day's cap would be passed; [`Held::paid`] writes down what it did cost. What was reserved by a process
-//! that died stays counted for its day: it may well have been paid.
+//! instead when the day's cap would be passed; [`Held::paid`] writes down what it did cost. What was set aside for a request
+//! that was never sent, or refused, is given back at once; what became of one that was sent and not answered nobody knows,
+//! so that it stays counted for its day. So does what a process held that died.
 
 use std::{sync::Arc, time::Duration};
 
@@ -77,13 +78,15 @@ pub struct Purse {
     step: Step,
 }
 
-/// What was set aside for a request that is under way.
-#[must_use = "what is reserved is either paid or released"]
-pub struct Held<'p> {
-    purse: &'p Purse,
+/// What was set aside for a request. Dropped before the request is [`Held::sent`], it is given back; afterwards it stays
+/// counted unless it is [`Held::paid`] or [`Held::released`].
+#[must_use = "what is reserved is for a request"]
+pub struct Held {
+    purse: Purse,
     reserved: Micros,
-    /// The day that it was reserved for; `None` without a cap.
+    /// The day that it was reserved for; `None` without a cap, or when it is settled.
     day: Option<String>,
+    sent: bool,
 }
 
 impl Purse {
@@ -111,19 +114,22 @@ impl Purse {
     /// # Errors
     /// Snooze when it might pass the day's cap; fail when it might pass that of a whole day, which no waiting helps. A cap of
     /// 0 is a pause: it is waited for.
-    pub async fn reserve(&self, dollars: Option<f64>) -> Result<Held<'_>, StepError> {
+    pub async fn reserve(&self, dollars: Option<f64>) -> Result<Held, StepError> {
         let Some((books, cap)) = self.capped() else {
-            return Ok(Held { purse: self, reserved: 0, day: None });
+            return Ok(Held { purse: self.clone(), reserved: 0, day: None, sent: false });
         };
         let now = books.clock.now();
         let (reserved, day) = (dollars.map_or(0, micros), day(now));
         if cap > 0 && reserved > cap {
             return Err(over(reserved, cap));
         }
-        if !db::spending::reserve(&books.db, &day, reserved, cap).await.or_ours()? {
-            return Err(capped(now));
-        }
-        Ok(Held { purse: self, reserved, day: Some(day) })
+        let (db, purse) = (books.db.clone(), self.clone());
+        // In a task of its own: for whoever stops waiting nothing is set aside.
+        let reserving = tokio::spawn(async move {
+            let fits = db::spending::reserve(&db, &day, reserved, cap).await?;
+            Ok::<_, db::Error>(fits.then(|| Held { purse, reserved, day: Some(day), sent: false }))
+        });
+        reserving.await.or_ours()?.or_ours()?.ok_or_else(|| capped(now))
     }
 
     fn capped(&self) -> Option<(&Books, Micros)> {
@@ -132,11 +138,16 @@ impl Purse {
     }
 }
 
-impl Held<'_> {
+impl Held {
+    /// From now on it may be paid for.
+    pub fn sent(&mut self) {
+        self.sent = true;
+    }
+
     /// The request was answered, and this is what it took. A failure to write it down is logged and no more: the answer is
     /// worth more than its bill.
-    pub async fn paid(self, model: &str, bought: Purchase, dollars: Option<f64>) {
-        let Some(books) = &self.purse.ledger.0 else { return };
+    pub async fn paid(mut self, model: &str, bought: Purchase, dollars: Option<f64>) {
+        let Some(books) = self.purse.ledger.0.clone() else { return };
         let (call_id, step, micros) = (self.purse.call, self.purse.step, dollars.map(micros));
         let labels = [("step", step.as_str().to_owned()), ("model", model.to_owned())];
         match micros {
@@ -146,18 +157,45 @@ impl Held<'_> {
         }
         let paid_at = books.clock.now();
         let row = Spending { id: Uuid::now_v7(), call_id, step, model: model.to_owned(), bought, micros, paid_at };
-        let day = self.day.unwrap_or_else(|| day(paid_at));
+        let day = self.day.take().unwrap_or_else(|| day(paid_at));
         let owed = micros.unwrap_or_default() - self.reserved;
-        if books.rows.submit(Written { row: Some(row), day, owed }).await != Some(true) {
+        if !books.enter(Written { row: Some(row), day, owed }).await {
             tracing::warn!(%step, "what a request cost could not be written down");
         }
     }
 
-    /// The request was not answered, and so not billed.
-    pub async fn released(self) {
-        if let (Some(books), Some(day)) = (&self.purse.ledger.0, self.day) {
-            books.rows.submit(Written { row: None, day, owed: -self.reserved }).await;
+    /// The request was certainly not billed.
+    pub async fn released(mut self) {
+        if let (Some(books), Some(given_back)) = (self.purse.ledger.0.clone(), self.given_back()) {
+            books.enter(given_back).await;
         }
+    }
+
+    fn given_back(&mut self) -> Option<Written> {
+        Some(Written { row: None, day: self.day.take()?, owed: -self.reserved })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.sent {
+            return;
+        }
+        if let (Some(given_back), Some(books)) = (self.given_back(), &self.purse.ledger.0) {
+            // With hundreds of lines waiting to be written it stays counted.
+            drop(books.rows.try_submit(given_back));
+        }
+    }
+}
+
+impl Books {
+    /// Whether the line was written. Once this is polled, it will be, whoever waits for it.
+    async fn enter(&self, line: Written) -> bool {
+        let written = match self.rows.try_submit(line) {
+            Ok(answer) => answer.await,
+            Err(line) => self.rows.submit(line).await,
+        };
+        written == Some(true)
     }
 }
 

@@ -58,6 +58,8 @@ pub struct ClientError {
     pub message: String,
     /// The answer's body, bounded; for the caller to read codes from. Not for logs.
     pub body: String,
+    /// Whether anything of the request may have reached the vendor.
+    pub sent: bool,
 }
 
 impl ClientError {
@@ -78,7 +80,7 @@ impl ClientError {
             408 | 500..=599 => ErrorKind::Broken,
             _ => ErrorKind::Refused,
         };
-        Self { vendor, kind, status: Some(status.as_u16()), message: format!("answered {status}"), body }
+        Self { vendor, kind, status: Some(status.as_u16()), message: format!("answered {status}"), body, sent: true }
     }
 
     /// No answer came.
@@ -92,23 +94,23 @@ impl ClientError {
         } else {
             "dropped the connection"
         };
-        Self::unreachable(vendor, what)
+        Self { sent: !error.is_connect() && !error.is_builder(), ..Self::unreachable(vendor, what) }
     }
 
     /// No answer came, in the caller's words.
     pub fn unreachable(vendor: &'static str, what: &str) -> Self {
-        Self { vendor, kind: ErrorKind::Unreachable, status: None, message: what.to_owned(), body: String::new() }
+        Self::unanswered(vendor, ErrorKind::Unreachable, what.to_owned(), true)
     }
 
     /// An answer of 2xx that is not what was promised (HTML, cut off, a missing id): as good as no answer.
     pub fn nonsense(vendor: &'static str, what: &str) -> Self {
-        Self { vendor, kind: ErrorKind::Broken, status: None, message: what.to_owned(), body: String::new() }
+        Self::unanswered(vendor, ErrorKind::Broken, what.to_owned(), true)
     }
 
     /// The vendor is not to be called now.
     pub fn paused(vendor: &'static str, after: Duration) -> Self {
         let message = format!("is paused for {:.1} s", after.as_secs_f64());
-        Self { vendor, kind: ErrorKind::Paused { after }, status: None, message, body: String::new() }
+        Self::unanswered(vendor, ErrorKind::Paused { after }, message, false)
     }
 
     /// Somebody else of ours is making the same contact.
@@ -119,13 +121,22 @@ impl ClientError {
 
     /// There are no credentials to ask the vendor with.
     pub fn no_credentials(vendor: &'static str, what: &str) -> Self {
-        let (message, body) = (what.to_owned(), String::new());
-        Self { vendor, kind: ErrorKind::NoCredentials, status: None, message, body }
+        Self::unanswered(vendor, ErrorKind::NoCredentials, what.to_owned(), false)
+    }
+
+    fn unanswered(vendor: &'static str, kind: ErrorKind, message: String, sent: bool) -> Self {
+        Self { vendor, kind, status: None, message, body: String::new(), sent }
     }
 
     /// Whether the answer had this status.
     pub fn is(&self, status: u16) -> bool {
         self.status == Some(status)
+    }
+
+    /// Whether a paid request that ended so was certainly not billed: it was never sent, or was answered with an error. What a
+    /// gateway gave up waiting for (504, 524) may have been done all the same.
+    pub fn is_unbilled(&self) -> bool {
+        !self.sent || self.status.is_some_and(|status| !matches!(status, 504 | 524))
     }
 
     fn reason(&self) -> &'static str {
@@ -243,6 +254,30 @@ mod tests {
         let limited =
             ClientError::from_parts("ghl", StatusCode::TOO_MANY_REQUESTS, Some(Duration::ZERO), String::new());
         assert_eq!(limited.kind, ErrorKind::RateLimited { after: Duration::from_secs(1) });
+    }
+
+    #[tokio::test]
+    async fn only_what_was_sent_and_not_refused_may_be_billed() {
+        let answered = |status: u16| {
+            let status = StatusCode::from_u16(status).unwrap();
+            ClientError::from_parts("speech", status, None, String::new())
+        };
+        for free in [400, 401, 408, 413, 429, 500, 502, 503].map(answered) {
+            assert!(free.is_unbilled(), "{free}");
+        }
+        assert!(ClientError::paused("speech", Duration::ZERO).is_unbilled());
+        for unknown in [answered(504), ClientError::unreachable("speech", "x"), ClientError::nonsense("speech", "x")] {
+            assert!(!unknown.is_unbilled(), "{unknown}");
+        }
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let http = crate::http::Outside::new(crate::budgets::Budgets::unlimited(), crate::clock::Clock::system());
+        let http = http.unwrap().http;
+        let (sent, dropped) = tokio::join!(http.get(&url).send(), async { drop(listener.accept().await.unwrap()) });
+        drop((dropped, listener));
+        assert!(!ClientError::from_transport("speech", &sent.unwrap_err()).is_unbilled(), "somebody took it");
+        let unconnected = http.get(&url).send().await.unwrap_err();
+        assert!(ClientError::from_transport("speech", &unconnected).is_unbilled(), "nobody was there");
     }
 
     #[test]

@@ -102,6 +102,11 @@ impl Vendor {
     /// [`ClientError`], with the answer's status and (bounded) body.
     pub async fn send(&self, request: RequestBuilder) -> Result<Response, ClientError> {
         self.admit().await?;
+        self.send_admitted(request).await
+    }
+
+    /// The same for whoever was admitted before.
+    async fn send_admitted(&self, request: RequestBuilder) -> Result<Response, ClientError> {
         let sent = request.send().await;
         let answer = match sent {
             Ok(response) if response.status().as_u16() < 400 => {
@@ -117,7 +122,8 @@ impl Vendor {
         answer
     }
 
-    /// Waits for, or is refused, one call's worth of budget. For clients that bring their own transport.
+    /// Waits for, or is refused, one call's worth of budget. For clients that bring their own transport, or do something
+    /// between this and sending.
     ///
     /// # Errors
     /// [`ErrorKind::Paused`] when the vendor is not to be called before some time.

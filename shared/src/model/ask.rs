@@ -65,13 +65,18 @@ impl Model {
             request["reasoning_effort"] = json!(effort);
         }
         let most = self.settings.most(request.to_string().len());
-        let held = bill.purse.reserve(most).await?;
+        self.vendor.admit().await?;
+        let mut held = bill.purse.reserve(most).await?;
+        held.sent();
         let asked = tokio::time::timeout(self.settings.timeout, self.client.chat().create_byot(request)).await;
         let answer: Value = match asked {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) => {
-                held.released().await;
-                return Err(self.verdict(client_error(self.vendor.name(), error)).await);
+                let error = client_error(self.vendor.name(), error);
+                if error.is_unbilled() {
+                    held.released().await;
+                }
+                return Err(self.verdict(error).await);
             }
             // It may have been answered, and billed: what was reserved stays so.
             Err(_) => {

@@ -90,7 +90,9 @@ impl Order<'_> {
         let transcription = transcription.map_err(|e| NoReply::Step(StepError::fail("bad-setting", e)))?;
         let vendor = speech.vendor.name();
         let cost = listener.cost(seconds);
-        let held = self.purse.reserve(cost).await.map_err(NoReply::Step)?;
+        speech.vendor.admit().await.map_err(|paused| NoReply::Step(paused.into()))?;
+        let mut held = self.purse.reserve(cost).await.map_err(NoReply::Step)?;
+        held.sent();
         let error = match tokio::time::timeout(speech.settings.timeout, transcription.create_raw(request)).await {
             Ok(Ok(body)) => {
                 held.paid(&listener.model, Purchase::Audio(seconds), cost).await;
@@ -100,8 +102,11 @@ impl Order<'_> {
                 }
             }
             Ok(Err(error)) => {
-                held.released().await;
-                client_error(vendor, error)
+                let error = client_error(vendor, error);
+                if error.is_unbilled() {
+                    held.released().await;
+                }
+                error
             }
             // It may have been heard, and billed: what was reserved stays so.
             Err(_) => self.noted(ClientError::unreachable(vendor, "did not answer in time")).await,

@@ -13,7 +13,7 @@ use shared::{
     domain::{CallId, Purchase, Step, Verdict},
     env::Env,
     ledger::{Ledger, Purse},
-    testing::{Scratch, Shape},
+    testing::{Scratch, Shape, eventually},
 };
 
 const HEARD: Purchase = Purchase::Audio(60.0);
@@ -103,6 +103,28 @@ async fn what_was_reserved_is_given_back_when_less_was_paid_or_nothing() {
     let held = purse.reserve(Some(0.9)).await.unwrap();
     held.released().await;
     assert!(purse.reserve(Some(0.9)).await.is_ok());
+}
+
+async fn spent(db: &Db) -> i64 {
+    db::spending::spent(db, "2026-11-20").await.unwrap()
+}
+
+#[tokio::test]
+async fn what_was_never_sent_is_given_back_when_nobody_waits_for_it_any_more() {
+    let scratch = Scratch::new(Shape::Embedded).await;
+    let db = scratch.db().await;
+    let capped = ledger(&db, &[("DAILY_COST_CAP", "1")], &clock(&Arc::default()));
+    let purse = capped.purse(call(&db).await, Step::Analyze);
+    drop(purse.reserve(Some(0.9)).await.unwrap());
+    eventually("it is given back", async || spent(&db).await == 0).await;
+    let mut held = purse.reserve(Some(0.4)).await.unwrap();
+    held.sent();
+    drop(held);
+    // Stopped while they were set aside, at whatever moment.
+    for _ in 0..10 {
+        drop(futures::poll!(std::pin::pin!(purse.reserve(Some(0.05)))));
+    }
+    eventually("all but what was sent can be spent", async || purse.reserve(Some(0.6)).await.is_ok()).await;
 }
 
 #[tokio::test]

@@ -33,9 +33,10 @@ const QUOTA_CODES: [&str; 5] = [
 /// How often an account without credit is tried again.
 const QUOTA_PAUSE: Duration = Duration::from_secs(15 * 60);
 
-/// A client for the server at `base_url` (with `/v1`, without a trailing slash), under the vendor's budget and circuit.
+/// A client for the server at `base_url` (with `/v1`, without a trailing slash), under the vendor's circuit.
 ///
-/// One call is one request: nothing is retried here. What goes wrong is read with [`client_error`]. It waits long for an
+/// One call is one request: nothing is retried here, and nothing waited for. Who calls has been admitted ([`Vendor::admit`])
+/// before any money was set aside for the request. What goes wrong is read with [`client_error`]. It waits long for an
 /// answer ([`Vendor::patient`]), because inference says nothing until it is done; the step's deadline bounds it.
 fn client(vendor: Vendor, base_url: &str, api_key: Option<&SecretString>) -> Client<OpenAIConfig> {
     let bearer = api_key.and_then(|key| bearer(vendor.name(), key));
@@ -106,7 +107,7 @@ fn authorized(mut request: Request, bearer: Option<HeaderValue>) -> Request {
 
 async fn send(vendor: &Vendor, request: Request) -> Result<Response, ClientError> {
     let asked_in_json = request.headers().get(header::CONTENT_TYPE).is_some_and(|v| v == "application/json");
-    let response = vendor.send(RequestBuilder::from_parts(vendor.patient().clone(), request)).await?;
+    let response = vendor.send_admitted(RequestBuilder::from_parts(vendor.patient().clone(), request)).await?;
     let status = response.status();
     if !status.is_success() {
         return Err(ClientError::from_parts(vendor.name(), status, None, String::new()));
