@@ -12,6 +12,7 @@ use std::{
 use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 use shared::audio::{self, Grain, Limits};
+use tokio_util::sync::CancellationToken;
 
 use crate::{dialogue::record, peak};
 
@@ -36,11 +37,11 @@ struct Work {
 
 /// Does the work on one file and prints what it took; in a process of its own, so that the figures are its alone.
 pub fn work(recording: &Path) -> anyhow::Result<()> {
-    let dir = tempfile::tempdir()?;
-    let survey = audio::survey(recording)?;
+    let (dir, never) = (tempfile::tempdir()?, CancellationToken::new());
+    let survey = audio::survey(recording, &never)?;
     let pieces = audio::cut(&survey, Grain::Long, LIMITS);
     let mut bytes = 0;
-    for path in audio::write_pieces(recording, &pieces, dir.path())? {
+    for path in audio::write_pieces(recording, &pieces, dir.path(), &never)? {
         bytes += audio::to_opus(&fs::read(path)?[..])?.len();
     }
     let (cpu_seconds, peak_mib) = (processor_seconds()?, peak::memory(std::process::id())?);

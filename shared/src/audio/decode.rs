@@ -1,6 +1,8 @@
 //! Decodes a file from beginning to end, block by block.
 
-use std::path::Path;
+use std::{io, path::Path};
+
+use tokio_util::sync::CancellationToken;
 
 use super::{
     NotAudio,
@@ -16,15 +18,22 @@ pub struct Block<'a> {
     pub channels: &'a [Vec<f32>],
 }
 
-/// Hands every block to `hear`, in order. Damaged frames become silence, so that times stay right.
+/// Hands every block to `hear`, in order, until `stop` is cancelled. Damaged frames become silence, so that times stay right.
 ///
 /// # Errors
-/// [`NotAudio`], also for what `hear` returns.
-pub fn decode(path: &Path, mut hear: impl FnMut(Block<'_>) -> std::io::Result<()>) -> Result<(), NotAudio> {
+/// [`NotAudio`], also for what `hear` returns, and when it was stopped.
+pub fn decode(
+    path: &Path,
+    stop: &CancellationToken,
+    mut hear: impl FnMut(Block<'_>) -> io::Result<()>,
+) -> Result<(), NotAudio> {
     let mut source = Source::open(path)?;
     let mut known: Option<Lowered> = None;
     let mut raw: Vec<Vec<f32>> = Vec::new();
     while let Some(packet) = source.next_packet()? {
+        if stop.is_cancelled() {
+            return Err(NotAudio::Io(io::Error::other("nobody waits for it any more")));
+        }
         let spec = source.decode(&packet)?.map(|samples| {
             samples.copy_to_vecs_planar(&mut raw);
             // One sample that is no number would spoil every level and every filter behind it.

@@ -136,6 +136,8 @@ fn tags() -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests may panic")]
+    use tokio_util::sync::CancellationToken;
+
     use super::{
         super::{
             decode, probe,
@@ -158,7 +160,7 @@ mod tests {
             let length = sound.len() as f64 / f64::from(RATE);
             assert!((probe(opus.path()).unwrap().duration_seconds - length).abs() < 0.001, "{seconds}");
             let (mut decoded, mut rate) = (Vec::new(), 0);
-            decode(opus.path(), |block| {
+            decode(opus.path(), &CancellationToken::new(), |block| {
                 rate = block.rate as usize;
                 decoded.extend_from_slice(&block.channels[0]);
                 Ok(())
@@ -178,7 +180,7 @@ mod tests {
         let sound = babble(20.0, 0.4);
         let opus = encoded(&sound);
         assert!(opus.len() * 5 < sound.len() * 2, "{}", opus.len());
-        let heard = survey(file(&opus).path()).unwrap();
+        let heard = survey(file(&opus).path(), &CancellationToken::new()).unwrap();
         assert!((heard.speech_seconds() - 20.0).abs() < 0.3, "{}", heard.speech_seconds());
     }
 

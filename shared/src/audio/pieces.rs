@@ -7,18 +7,25 @@ use std::{
 };
 
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
+use tokio_util::sync::CancellationToken;
 
 use super::{NotAudio, Piece, decode};
 
-/// Writes each piece of the recording at `path` to a file in `dir`; the files come back in the order of the pieces.
+/// Writes each piece of the recording at `path` to a file in `dir`, unless `stop` is cancelled meanwhile; the files come back
+/// in the order of the pieces.
 ///
 /// # Errors
 /// [`NotAudio`]; a full disk is [`NotAudio::Io`].
-pub fn write_pieces(path: &Path, pieces: &[Piece], dir: &Path) -> Result<Vec<PathBuf>, NotAudio> {
+pub fn write_pieces(
+    path: &Path,
+    pieces: &[Piece],
+    dir: &Path,
+    stop: &CancellationToken,
+) -> Result<Vec<PathBuf>, NotAudio> {
     let mut tracks: Vec<Track> = Vec::new();
     let paths: Vec<_> = (0..pieces.len()).map(|i| dir.join(format!("{i}.wav"))).collect();
     let mut position = 0;
-    decode(path, |block| {
+    decode(path, stop, |block| {
         if tracks.is_empty() {
             let track = |channel| Track::new(channel, pieces, &paths, block.rate);
             tracks.extend((0..block.channels.len()).map(track));
@@ -146,9 +153,9 @@ mod tests {
         let caller = [silence(5.0), babble(3.0, 0.4), silence(20.0), babble(2.0, 0.4), silence(4.0)].concat();
         let agent = [silence(12.0), babble(6.0, 0.2), silence(16.0)].concat();
         let recording = wav(&[caller.clone(), agent]);
-        let pieces = cut(&survey(recording.path()).unwrap(), Grain::Long, LIMITS);
+        let pieces = cut(&survey(recording.path(), &CancellationToken::new()).unwrap(), Grain::Long, LIMITS);
         let dir = tempfile::tempdir().unwrap();
-        let paths = write_pieces(recording.path(), &pieces, dir.path()).unwrap();
+        let paths = write_pieces(recording.path(), &pieces, dir.path(), &CancellationToken::new()).unwrap();
         assert_eq!((pieces.len(), pieces[0].stretches.len()), (2, 2));
         for (piece, path) in pieces.iter().zip(&paths) {
             let samples = read(&std::fs::read(path).unwrap());
@@ -165,9 +172,11 @@ mod tests {
     #[test]
     fn halves_of_a_piece_are_its_samples_in_two() {
         let recording = wav(&[[babble(4.0, 0.4), silence(0.8), babble(4.0, 0.4)].concat()]);
-        let pieces = cut(&survey(recording.path()).unwrap(), Grain::Long, LIMITS);
+        let pieces = cut(&survey(recording.path(), &CancellationToken::new()).unwrap(), Grain::Long, LIMITS);
         let dir = tempfile::tempdir().unwrap();
-        let whole = std::fs::read(&write_pieces(recording.path(), &pieces, dir.path()).unwrap()[0]).unwrap();
+        let whole =
+            std::fs::read(&write_pieces(recording.path(), &pieces, dir.path(), &CancellationToken::new()).unwrap()[0])
+                .unwrap();
         let [(first, left), (_, right)] = halve(&pieces[0], &whole).unwrap().unwrap();
         assert_eq!([read(&left), read(&right)].concat(), read(&whole));
         assert!((first.seconds() - 4.4).abs() < 0.1, "{}", first.seconds());

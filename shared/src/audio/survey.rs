@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use tokio_util::sync::CancellationToken;
+
 use super::{
     NotAudio, Span, Waveform,
     activity::{Activity, Detector},
@@ -64,14 +66,14 @@ impl Survey {
     }
 }
 
-/// Hears the file through.
+/// Hears the file through, unless `stop` is cancelled meanwhile.
 ///
 /// # Errors
 /// [`NotAudio`].
-pub fn survey(path: &Path) -> Result<Survey, NotAudio> {
+pub fn survey(path: &Path, stop: &CancellationToken) -> Result<Survey, NotAudio> {
     let mut ears: Vec<Ear> = Vec::new();
     let (mut rate, mut frames, mut together) = (0, 0_u64, 0.0);
-    decode(path, |block| {
+    decode(path, stop, |block| {
         if ears.is_empty() {
             rate = block.rate;
             ears.extend(block.channels.iter().map(|_| Ear::new(rate)));
@@ -196,6 +198,10 @@ mod tests {
         super::sounds::{babble, fixture, noise, silence, tone, wav},
         *,
     };
+
+    fn survey(path: &Path) -> Result<Survey, NotAudio> {
+        super::survey(path, &CancellationToken::new())
+    }
 
     #[test]
     fn two_sides_of_a_call_are_kept_apart() {

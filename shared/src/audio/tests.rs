@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use tokio_util::sync::CancellationToken;
+
 use super::{
     sounds::{RATE, babble, file, fixture, fmt, raw_wav, silence},
     *,
@@ -10,7 +12,7 @@ use super::{
 
 fn samples(path: &Path) -> Result<Vec<f32>, NotAudio> {
     let mut samples = Vec::new();
-    decode(path, |block| {
+    decode(path, &CancellationToken::new(), |block| {
         samples.extend_from_slice(&block.channels[0]);
         Ok(())
     })?;
@@ -57,7 +59,7 @@ fn every_coding_of_wav_is_decoded_to_what_went_in() {
         assert_eq!(decoded.len(), sound.len(), "{name}");
         let worst = decoded.iter().zip(&sound).map(|(a, b)| (a - b).abs() / b.abs().max(0.3)).fold(0.0, f32::max);
         assert!(worst < 0.04, "{name}: {worst}");
-        let heard = survey(wav.path()).unwrap();
+        let heard = survey(wav.path(), &CancellationToken::new()).unwrap();
         assert!((heard.speech_seconds() - 1.5).abs() < 0.15, "{name}: {:?}", heard.voices);
     }
 }
@@ -120,5 +122,18 @@ fn samples_that_are_no_numbers_are_silence() {
     let decoded = samples(wav.path()).unwrap();
     assert_eq!(decoded.len(), sound.len());
     assert!(decoded.iter().all(|sample| sample.is_finite()));
-    assert!((survey(wav.path()).unwrap().speech_seconds() - 1.5).abs() < 0.3);
+    assert!((survey(wav.path(), &CancellationToken::new()).unwrap().speech_seconds() - 1.5).abs() < 0.3);
+}
+
+#[test]
+fn decoding_stops_where_nobody_waits_for_it_any_more() {
+    for format in ["mp3", "m4a", "flac", "ogg", "opus"] {
+        let (stop, mut blocks) = (CancellationToken::new(), 0);
+        let stopped = decode(&fixture(format), &stop, |_| {
+            blocks += 1;
+            stop.cancel();
+            Ok(())
+        });
+        assert!(matches!(stopped, Err(NotAudio::Io(_))) && blocks == 1, "{format}: {blocks} blocks");
+    }
 }

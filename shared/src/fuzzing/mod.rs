@@ -15,6 +15,7 @@ use std::{io::Write, time::Duration};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use chrono::DateTime;
+use tokio_util::sync::CancellationToken;
 
 pub use bodies::{fields, lift, signature, webhook};
 pub use lists::list;
@@ -39,7 +40,7 @@ pub fn recording(data: &[u8]) {
             "{probe:?}"
         );
     }
-    if let Ok(survey) = audio::survey(file.path()) {
+    if let Ok(survey) = audio::survey(file.path(), &CancellationToken::new()) {
         assert!(survey.duration_seconds.is_finite() && survey.speech_seconds().is_finite(), "{survey:?}");
         let end = survey.duration_seconds + 0.001;
         for grain in [audio::Grain::Long, audio::Grain::Whole, audio::Grain::Turn] {

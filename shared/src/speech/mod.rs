@@ -21,6 +21,7 @@ mod voices;
 use std::path::Path;
 
 use async_openai::{Client, config::OpenAIConfig};
+use tokio_util::sync::CancellationToken;
 
 pub use self::kept::Kept;
 use self::{
@@ -178,7 +179,7 @@ fn put_together(bought: &[Bought], listener: &Listener, channels: Channels) -> T
 /// Fail when the file is not audio; retry when it cannot be read.
 pub async fn survey(recording: &Path) -> Result<Survey, StepError> {
     let path = recording.to_owned();
-    blocking(move || audio::survey(&path)).await
+    blocking(move |stop| audio::survey(&path, stop)).await
 }
 
 /// Reads a server's reply to a piece of two stretches, and puts it where it was said.
@@ -197,10 +198,13 @@ pub(crate) fn fuzz_reply(body: &[u8]) {
     assert!(turns.is_sorted_by(|a, b| a.start <= b.start), "turns out of order");
 }
 
+/// Work in a thread of its own, which is told to stop when nobody waits for it any more. What it returns then is dropped there.
 async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, NotAudio> + Send + 'static,
+    work: impl FnOnce(&CancellationToken) -> Result<T, NotAudio> + Send + 'static,
 ) -> Result<T, StepError> {
-    match tokio::task::spawn_blocking(work).await {
+    let stop = CancellationToken::new();
+    let _waiting = stop.clone().drop_guard();
+    match tokio::task::spawn_blocking(move || work(&stop)).await {
         Ok(Ok(done)) => Ok(done),
         Ok(Err(NotAudio::Io(error))) => Err(StepError::retry("recording-unreadable", error)),
         Ok(Err(error)) => Err(StepError::fail("not-audio", error)),

@@ -1,6 +1,6 @@
 //! From a recording to the replies: cuts it, writes the pieces that are not paid for yet, and buys them.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{
     ask::Format,
@@ -54,13 +54,13 @@ impl Order<'_> {
     async fn of(&self, recording: &Path, spool: &Path, pieces: Vec<Piece>) -> Result<Vec<Bought>, Trouble> {
         let (bought, pieces) = self.shelf.sorted(pieces, &self.terms(self.listener.format()));
         let dir = tempfile::tempdir_in(spool).map_err(|e| Trouble::Step(StepError::retry("no-space", e)))?;
-        let (from, to) = (recording.to_owned(), dir.path().to_owned());
-        let files: Vec<(Piece, PathBuf)> = blocking(move || {
-            let files = if pieces.is_empty() { Vec::new() } else { audio::write_pieces(&from, &pieces, &to)? };
-            Ok(pieces.into_iter().zip(files).collect())
-        })
-        .await
-        .map_err(Trouble::Step)?;
+        let from = recording.to_owned();
+        let writing = blocking(move |stop| {
+            let files =
+                if pieces.is_empty() { Vec::new() } else { audio::write_pieces(&from, &pieces, dir.path(), stop)? };
+            Ok((pieces.into_iter().zip(files).collect::<Vec<_>>(), dir))
+        });
+        let (files, _dir) = writing.await.map_err(Trouble::Step)?;
         self.buy_all(files, bought).await
     }
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 mod models;
+mod stopping;
 
 use std::sync::{Arc, Mutex};
 

@@ -45,10 +45,10 @@ pub(super) async fn references(recording: &Path, spool: &Path, first: &Bought) -
         }
     }
     let dir = tempfile::tempdir_in(spool).or_retry("no-space")?;
-    let (from, to) = (recording.to_owned(), dir.path().to_owned());
-    blocking(move || {
+    let from = recording.to_owned();
+    blocking(move |stop| {
         let (names, pieces): (Vec<String>, Vec<Piece>) = samples.into_iter().unzip();
-        let files = if pieces.is_empty() { Vec::new() } else { audio::write_pieces(&from, &pieces, &to)? };
+        let files = if pieces.is_empty() { Vec::new() } else { audio::write_pieces(&from, &pieces, dir.path(), stop)? };
         let sound = |file: &Path| {
             let kind = file.extension().and_then(|kind| kind.to_str()).unwrap_or("wav");
             std::fs::read(file).map(|bytes| format!("data:audio/{kind};base64,{}", STANDARD.encode(bytes)))
