@@ -4,7 +4,7 @@
 //! - [`db`], [`queue`], [`recordings`]: the seams with two backends each (production, embedded).
 //! - [`sources`]: who sends webhooks. [`providers`]: where calls come from. [`sinks`]: where results go.
 //! - [`speech`], [`model`]: OpenAI-compatible servers. [`http`]: the one HTTP client and its verdicts.
-//! - [`budgets`]: rate limits and circuit state that all workers share. [`locks`]: what only one at a time may do. [`ledger`]: what was paid, and the cap on it.
+//! - [`budgets`]: rate limits and circuit state that all workers share. [`locks`]: what only one at a time may do. [`ledger`]: what was paid, and the cap on it. [`kept`]: what was bought with it.
 //! - [`dispatcher`], [`publisher`], [`replay`], [`reanalyze`]: how rows become messages. [`batch`]: many callers, one statement.
 //! - [`mirror`]: contacts that two systems hold in common.
 //! - [`tying`]: from an event to its call. [`dial`], [`campaigns`]: calling up contacts.
@@ -26,6 +26,7 @@ mod fresh;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub mod http;
+pub mod kept;
 pub mod ledger;
 pub mod links;
 pub mod locks;

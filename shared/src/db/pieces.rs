@@ -1,34 +1,68 @@
-//! Replies of speech servers to pieces of recordings, from when they are paid for until the transcript holds them.
+//! Paid replies, from when they are paid for until the result holds them: of speech servers to pieces of a recording until
+//! the transcript, of models to parts of a very long one until the call is concluded.
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{QueryBuilder, types::Json};
 
-use super::{Db, PushIds, Tx};
-use crate::domain::CallId;
+use super::{Db, PushIds, Tx, jobs};
+use crate::domain::{CallId, NewJob, Step, Wake};
 
-/// The replies kept for a call and for those that were merged into it, each with its key.
+/// The replies kept for a step of a call and of those that were merged into it, each with its key.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn of(db: &Db, call: CallId) -> sqlx::Result<Vec<(String, Value)>> {
-    let sql = concat!("select key, reply from pieces where call_id in ", family!("$1"));
-    let rows: Vec<(String, Json<Value>)> = on!(db, c => sqlx::query_as(sql).bind(call.0).fetch_all(c).await)?;
+pub async fn of(db: &Db, call: CallId, step: Step) -> sqlx::Result<Vec<(String, Value)>> {
+    let sql = concat!("select key, reply from pieces where step = $2 and call_id in ", family!("$1"));
+    let rows: Vec<(String, Json<Value>)> =
+        on!(db, c => sqlx::query_as(sql).bind(call.0).bind(step.as_str()).fetch_all(c).await)?;
     Ok(rows.into_iter().map(|(key, Json(reply))| (key, reply)).collect())
 }
 
-/// Keeps a reply, unless the call has its transcript by now. One that is there already stays.
+/// Keeps a reply, unless the step's job is finished by now: then whoever bought it had lost the job to another worker. One
+/// that is there already stays.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn keep(db: &Db, call: CallId, key: &str, reply: &Value, now: DateTime<Utc>) -> sqlx::Result<()> {
-    let sql = "insert into pieces (call_id, key, reply, heard_at) select $1, $2, $3, $4
-        where not exists (select 1 from transcripts where call_id = $1) on conflict do nothing";
-    on!(db, c => sqlx::query(sql).bind(call.0).bind(key).bind(Json(reply)).bind(now).execute(c).await.map(drop))
+pub async fn keep(
+    db: &Db,
+    call: CallId,
+    step: Step,
+    key: &str,
+    reply: &Value,
+    now: DateTime<Utc>,
+) -> sqlx::Result<()> {
+    let job = NewJob::step(step, call, Wake::No).id;
+    let mut tx = db.begin().await?;
+    // Who settles the job holds its row while the replies are deleted: this comes before, or finds it finished.
+    jobs::lock(&mut tx, &[job.0]).await?;
+    let sql = "insert into pieces (call_id, step, key, reply, heard_at) select $1, $2, $3, $4, $5
+        where not exists (select 1 from jobs where id = $6 and state in ('done', 'skipped')) on conflict do nothing";
+    within!(&mut tx, c => {
+        let query = sqlx::query(sql).bind(call.0).bind(step.as_str()).bind(key).bind(Json(reply)).bind(now);
+        query.bind(job.0).execute(c).await.map(drop)
+    })?;
+    tx.commit().await
 }
 
-/// Forgets the replies kept for these calls and for those that were merged into them.
-pub(super) async fn forget(tx: &mut Tx, calls: impl Iterator<Item = CallId>) -> sqlx::Result<()> {
+/// Forgets some of the replies kept for a call and for those that were merged into it.
+///
+/// # Errors
+/// When the database is away.
+pub async fn discard(db: &Db, call: CallId, keys: &[String]) -> sqlx::Result<()> {
+    let sql = concat!("delete from pieces where key = $2 and call_id in ", family!("$1"));
+    for key in keys {
+        on!(db, c => sqlx::query(sql).bind(call.0).bind(key).execute(c).await.map(drop))?;
+    }
+    Ok(())
+}
+
+/// Forgets the replies kept for these calls and for those that were merged into them; for one step alone, or for all.
+pub(super) async fn forget(
+    tx: &mut Tx,
+    calls: impl Iterator<Item = CallId>,
+    step: Option<Step>,
+) -> sqlx::Result<()> {
     let calls: Vec<CallId> = calls.collect();
     if calls.is_empty() {
         return Ok(());
@@ -36,6 +70,9 @@ pub(super) async fn forget(tx: &mut Tx, calls: impl Iterator<Item = CallId>) -> 
     within!(tx, c => {
         let mut query = QueryBuilder::new("delete from pieces where call_id in (select id from calls where id");
         query.push_ids(&calls).push(" or merged_into").push_ids(&calls).push(")");
+        if let Some(step) = step {
+            query.push(" and step = ").push_bind(step.as_str());
+        }
         query.build().execute(c).await.map(drop)
     })
 }

@@ -143,7 +143,7 @@ async fn ask(world: &World, who: u8) {
             0 => cloudtalk(&world.cloudtalk, what).await,
             1 => gohighlevel(&world.gohighlevel, what).await,
             _ if what == 1 => drop(world.model.check().await),
-            _ => drop(world.model.judge(&transcript("Good morning."), &Purse::unlisted()).await),
+            _ => drop(world.model.judge(&transcript("Good morning."), &Purse::unlisted(), None).await),
         }
     }
 }

@@ -1,7 +1,11 @@
 //! Calls that are too long for the model: condensed in parts, then judged from the notes and from words that were verified to
-//! be said in the call.
+//! be said in the call. The notes on each part are kept as they come ([`crate::kept`]), so that a part is paid for once.
 
-use futures::{StreamExt, TryStreamExt, stream};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::{StreamExt, stream};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::{
     Model,
@@ -11,6 +15,7 @@ use super::{
 };
 use crate::{
     domain::{Spoken, StepError, Usage},
+    kept::{self, Kept, Shelf},
     ledger::Purse,
 };
 
@@ -28,6 +33,29 @@ pub(super) struct Fitting {
     pub(super) parts: Option<u32>,
 }
 
+/// What is read: the words that were said, and where notes on them are kept.
+#[derive(Clone, Copy)]
+pub(super) struct Reading<'r> {
+    pub(super) spoken: &'r Spoken,
+    pub(super) kept: Option<&'r Kept>,
+}
+
+/// What a part comes to.
+#[derive(Clone, Serialize, Deserialize)]
+struct Notes {
+    /// A digest of the whole call as the model was to read it.
+    call: String,
+    lines: Vec<String>,
+    took: Usage,
+}
+
+/// The notes on one call.
+struct Book<'r> {
+    shelf: Shelf<'r, Notes>,
+    call: String,
+    spoken: &'r Spoken,
+}
+
 impl Model {
     /// Tokens that data may take beside the question and the reply.
     pub(super) fn room(&self, question: &Question) -> usize {
@@ -42,10 +70,16 @@ impl Model {
         &self,
         lines: &[String],
         room: usize,
-        spoken: &Spoken,
+        read: Reading<'_>,
         bill: &mut Bill<'_>,
     ) -> Result<Fitting, StepError> {
         let mut fitting = Fitting { lines: lines.to_vec(), parts: None };
+        if length(lines) <= room {
+            return Ok(fitting);
+        }
+        let book = Book { shelf: Shelf::open(read.kept).await?, call: kept::key(&json!(lines)), spoken: read.spoken };
+        // What was taken out of the call since must not stay in notes.
+        book.shelf.retain(|notes: &Notes| notes.call == book.call).await;
         for _ in 0..LEVELS {
             let before = length(&fitting.lines);
             if before <= room {
@@ -53,15 +87,10 @@ impl Model {
             }
             let parts = cut(&fitting.lines, room);
             fitting.parts.get_or_insert(u32::try_from(parts.len()).unwrap_or(u32::MAX));
-            let condensed: Vec<(Vec<String>, Usage)> =
-                stream::iter(parts.into_iter().map(|part| self.condense(part, spoken, bill.purse)))
-                    .buffered(AT_ONCE)
-                    .try_collect()
-                    .await?;
             fitting.lines.clear();
-            for (lines, took) in condensed {
-                fitting.lines.extend(lines);
-                bill.usage.add(&took);
+            for notes in self.condense_all(parts, &book, bill.purse).await? {
+                fitting.lines.extend(notes.lines);
+                bill.usage.add(&notes.took);
             }
             if length(&fitting.lines) >= before {
                 break;
@@ -71,21 +100,50 @@ impl Model {
         Err(StepError::fail(TOO_LONG, why))
     }
 
-    async fn condense(
+    /// A few parts at a time, until one fails. Those that are under way then are waited for: they are paid for.
+    async fn condense_all(
         &self,
-        part: Vec<String>,
-        spoken: &Spoken,
+        parts: Vec<Vec<String>>,
+        book: &Book<'_>,
         purse: &Purse,
-    ) -> Result<(Vec<String>, Usage), StepError> {
-        let mut usage = Usage::default();
-        let read = self.ask(&self.part, &part, &mut Bill { purse, usage: &mut usage }, reply::read_part).await?;
+    ) -> Result<Vec<Notes>, StepError> {
+        let stop = AtomicBool::new(false);
+        let one = |part: Vec<String>| async {
+            if stop.load(Ordering::Relaxed) {
+                return None;
+            }
+            let notes = self.condense(part, book, purse).await;
+            if notes.is_err() {
+                stop.store(true, Ordering::Relaxed);
+            }
+            Some(notes)
+        };
+        let all: Vec<_> = stream::iter(parts).map(one).buffered(AT_ONCE).collect().await;
+        all.into_iter().flatten().collect()
+    }
+
+    async fn condense(&self, part: Vec<String>, book: &Book<'_>, purse: &Purse) -> Result<Notes, StepError> {
+        let key = self.key(&part);
+        if let Some(notes) = book.shelf.find(&key) {
+            return Ok(notes);
+        }
+        let mut took = Usage::default();
+        let read = self.ask(&self.part, &part, &mut Bill { purse, usage: &mut took }, reply::read_part).await?;
         let quoted = read.quotes.iter().filter_map(|quote| {
             let quote = prompt::without_name(quote);
-            let speaker = spoken.by(quote)?;
+            let speaker = book.spoken.by(quote)?;
             Some(format!("{}: {}", speaker.label(), prompt::plain(quote)))
         });
-        let notes = format!("Notes: {}", prompt::plain(&read.notes));
-        Ok(([notes].into_iter().chain(quoted).collect(), usage))
+        let noted = format!("Notes: {}", prompt::plain(&read.notes));
+        let notes = Notes { call: book.call.clone(), lines: [noted].into_iter().chain(quoted).collect(), took };
+        book.shelf.keep(&key, &notes).await;
+        Ok(notes)
+    }
+
+    /// The name under which the notes on a part are kept. How long a reply may be does not matter to one that was useful.
+    fn key(&self, part: &[String]) -> String {
+        let (model, effort) = (&self.settings.model, &self.settings.effort);
+        kept::key(&json!([prompt::VERSION, model, effort, self.part.schema, self.part.messages(part)]))
     }
 }
 

@@ -18,6 +18,7 @@ use async_openai::{Client, config::OpenAIConfig};
 
 use self::{
     ask::{Bill, TOO_LONG},
+    condense::Reading,
     prompt::Question,
     settings::Settings,
 };
@@ -25,6 +26,7 @@ use crate::{
     domain::{Feedback, Judged, Scored, Spoken, StepError, Transcript, Usage},
     env::{Env, EnvError},
     http::{ClientError, Outside, Vendor, openai},
+    kept::Kept,
     ledger::Purse,
 };
 
@@ -95,12 +97,18 @@ impl Model {
     }
 
     /// Judges a call from its transcript. A reply that cannot be used is sent back once with what is wrong; a transcript
-    /// that is too long for the model is condensed in parts first.
+    /// that is too long for the model is condensed in parts first. What is noted of a part goes to `kept` as it comes, and
+    /// what lies there already is not bought again; `None` keeps nothing.
     ///
     /// # Errors
     /// Snooze when the server limits us or has no credit left; retry when it is broken, or twice gave no JSON; fail
     /// when it refuses (the key, the request, the content) or the transcript is over the limit: it is never cut.
-    pub async fn judge(&self, transcript: &Transcript, purse: &Purse) -> Result<Judgement, StepError> {
+    pub async fn judge(
+        &self,
+        transcript: &Transcript,
+        purse: &Purse,
+        kept: Option<&Kept>,
+    ) -> Result<Judgement, StepError> {
         let lines = prompt::lines(transcript);
         let (length, limit) = (lines.iter().map(|l| l.chars().count()).sum::<usize>(), self.settings.max_chars);
         if length > limit {
@@ -108,11 +116,12 @@ impl Model {
             return Err(StepError::fail(TOO_LONG, why));
         }
         let spoken = Spoken::of(transcript);
+        let reading = Reading { spoken: &spoken, kept };
         let mut usage = Usage::default();
         let mut room = self.room(&self.feedback).min(self.room(&self.part));
         let mut halvings = 0..HALVINGS;
         loop {
-            match self.judge_within(room, &lines, &spoken, Bill { purse, usage: &mut usage }).await {
+            match self.judge_within(room, &lines, reading, Bill { purse, usage: &mut usage }).await {
                 // Said by the server, and not by us who have tried all parts.
                 Err(error)
                     if error.reason == TOO_LONG && error.source.is::<ClientError>() && halvings.next().is_some() =>
@@ -128,11 +137,12 @@ impl Model {
         &self,
         room: usize,
         lines: &[String],
-        spoken: &Spoken,
+        reading: Reading<'_>,
         mut bill: Bill<'_>,
     ) -> Result<Judgement, StepError> {
-        let fitting = self.fit(lines, room, spoken, &mut bill).await?;
-        let read = |completion: &wire::Completion| reply::read(completion, spoken, self.settings.scorecard.as_ref());
+        let fitting = self.fit(lines, room, reading, &mut bill).await?;
+        let read =
+            |completion: &wire::Completion| reply::read(completion, reading.spoken, self.settings.scorecard.as_ref());
         let reply::Read { judged, scorecard, quotes_removed } =
             self.ask(&self.feedback, &fitting.lines, &mut bill, read).await?;
         let model = self.settings.model.clone();

@@ -95,7 +95,7 @@ fn quota() -> Response {
 
 async fn failure(answer: Answer) -> (Verdict, String) {
     let (server, url) = Server::start([answer]).await;
-    let error = model(&url, &[]).judge(&transcript("hello"), &Purse::unlisted()).await.unwrap_err();
+    let error = model(&url, &[]).judge(&transcript("hello"), &Purse::unlisted(), None).await.unwrap_err();
     assert_eq!(server.asked().len(), 1, "nothing is repeated behind the job's back");
     (error.verdict, error.reason.into_owned())
 }
@@ -104,7 +104,7 @@ async fn failure(answer: Answer) -> (Verdict, String) {
 async fn asks_once_with_the_schema_and_counts_what_it_took() {
     let (server, url) = Server::start([good as Answer]).await;
     let judgement = model(&url, &[("FEEDBACK_API_KEY", "sk-test")])
-        .judge(&transcript("hello there"), &Purse::unlisted())
+        .judge(&transcript("hello there"), &Purse::unlisted(), None)
         .await
         .unwrap();
     assert_eq!(judgement.judged.sentiment, Sentiment::Neutral);
@@ -124,7 +124,7 @@ async fn asks_once_with_the_schema_and_counts_what_it_took() {
 #[tokio::test]
 async fn a_server_without_a_key_gets_none() {
     let (server, url) = Server::start([good as Answer]).await;
-    model(&url, &[]).judge(&transcript("hello"), &Purse::unlisted()).await.unwrap();
+    model(&url, &[]).judge(&transcript("hello"), &Purse::unlisted(), None).await.unwrap();
     assert!(!server.asked.lock().unwrap()[0].0.contains_key(header::AUTHORIZATION));
 }
 
@@ -132,7 +132,7 @@ async fn a_server_without_a_key_gets_none() {
 async fn a_reply_that_cannot_be_used_is_sent_back_once() {
     let answers: [Answer; 2] = [|| says("They talked about billing."), good];
     let (server, url) = Server::start(answers).await;
-    let judgement = model(&url, &[]).judge(&transcript("hello"), &Purse::unlisted()).await.unwrap();
+    let judgement = model(&url, &[]).judge(&transcript("hello"), &Purse::unlisted(), None).await.unwrap();
     assert_eq!(judgement.usage.input_tokens, 2000, "both replies are paid");
     let asked = server.asked();
     assert_eq!(asked.len(), 2);
@@ -145,7 +145,7 @@ async fn a_reply_that_cannot_be_used_is_sent_back_once() {
 async fn two_replies_that_cannot_be_used_have_their_verdict() {
     let twice = async |answer: Answer| {
         let (server, url) = Server::start([answer]).await;
-        let error = model(&url, &[]).judge(&transcript("hello"), &Purse::unlisted()).await.unwrap_err();
+        let error = model(&url, &[]).judge(&transcript("hello"), &Purse::unlisted(), None).await.unwrap_err();
         assert_eq!(server.asked().len(), 2);
         (error.verdict, error.reason.into_owned())
     };
@@ -194,7 +194,7 @@ async fn each_failure_of_the_server_has_its_verdict() {
 async fn a_server_that_hangs_is_given_up_in_time() {
     let (_server, url) = Server::start([]).await;
     let model = model(&url, &[("FEEDBACK_TIMEOUT_SECONDS", "1")]);
-    let error = model.judge(&transcript("hello"), &Purse::unlisted()).await.unwrap_err();
+    let error = model.judge(&transcript("hello"), &Purse::unlisted(), None).await.unwrap_err();
     assert_eq!((error.verdict, error.reason.as_ref()), (Verdict::Retry { after: None }, "vendor-unreachable"));
 }
 
@@ -202,7 +202,7 @@ async fn a_server_that_hangs_is_given_up_in_time() {
 async fn a_transcript_over_the_limit_is_not_cut() {
     let (server, url) = Server::start([good as Answer]).await;
     let error = model(&url, &[("FEEDBACK_MAX_CHARS", "20")])
-        .judge(&transcript(&"word ".repeat(10)), &Purse::unlisted())
+        .judge(&transcript(&"word ".repeat(10)), &Purse::unlisted(), None)
         .await
         .unwrap_err();
     assert_eq!((error.verdict, error.reason.as_ref()), (Verdict::Fail, "transcript-too-long"));
@@ -222,7 +222,7 @@ async fn a_call_that_is_too_long_for_the_model_is_condensed_in_parts() {
     let model = model(&url, &[("FEEDBACK_CONTEXT_TOKENS", "6000")]);
     let room = model.room(&model.feedback).min(model.room(&model.part));
     let text = "word ".repeat(room * 3 / 5 * 2 + room / 5);
-    let judgement = model.judge(&transcript(&text), &Purse::unlisted()).await.unwrap();
+    let judgement = model.judge(&transcript(&text), &Purse::unlisted(), None).await.unwrap();
     assert_eq!(judgement.parts, Some(3));
     assert_eq!(judgement.usage.input_tokens, 4000, "every part is paid");
     let asked = server.asked();
@@ -239,10 +239,10 @@ async fn a_server_that_reads_less_than_we_thought_gets_less() {
         (StatusCode::BAD_REQUEST, Json(json!({"error": {"code": 400, "message": message}}))).into_response()
     };
     let (server, url) = Server::start([full, part_or_good, part_or_good, part_or_good, good]).await;
-    let judgement = model(&url, &[]).judge(&transcript(&"word ".repeat(1000)), &Purse::unlisted()).await.unwrap();
+    let judgement = model(&url, &[]).judge(&transcript(&"word ".repeat(1000)), &Purse::unlisted(), None).await.unwrap();
     assert_eq!((judgement.parts, server.asked().len()), (Some(3), 5));
     let (server, url) = Server::start([full]).await;
-    let error = model(&url, &[]).judge(&transcript(&"word ".repeat(1000)), &Purse::unlisted()).await.unwrap_err();
+    let error = model(&url, &[]).judge(&transcript(&"word ".repeat(1000)), &Purse::unlisted(), None).await.unwrap_err();
     assert_eq!((error.verdict, error.reason.as_ref()), (Verdict::Fail, "transcript-too-long"));
     assert!(server.asked().len() < 20, "{}", server.asked().len());
 }

@@ -16,6 +16,7 @@ mod ledger;
 mod locks;
 mod merging;
 mod outside;
+mod pieces;
 mod providers;
 mod queue;
 mod recordings;

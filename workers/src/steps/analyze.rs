@@ -5,13 +5,15 @@ use std::time::Duration;
 use anyhow::anyhow;
 use async_trait::async_trait;
 use shared::{
+    clock::Clock,
     db::{self, Db},
     domain::{
         Call, Conclusion, Feedback, Job, Layout, Milestone, NewJob, Outcome, Reason, Recording, Redact, Step,
         StepError, Transcript, VerdictExt, Write, measure, reached_voicemail,
     },
-    ledger::{Ledger, Purse},
-    model::Model,
+    kept::Kept,
+    ledger::Ledger,
+    model::{Judgement, Model},
     service::App,
     sinks::Sinks,
 };
@@ -26,6 +28,7 @@ const LEAST_CHARACTERS: usize = 30;
 
 /// The step.
 pub struct Analyze {
+    clock: Clock,
     db: Db,
     sinks: Sinks,
     model: Option<Model>,
@@ -45,7 +48,8 @@ impl Analyze {
         }
         let redact = app.env.parsed("REDACT", Redact::default())?;
         let ledger = app.outside.ledger.clone();
-        Ok(Self { db: app.db.clone(), sinks: app.sinks.clone(), model, ledger, redact })
+        let App { clock, db, sinks, .. } = app.clone();
+        Ok(Self { clock, db, sinks, model, ledger, redact })
     }
 
     /// Our work on the call is finished: every sink that cares is told.
@@ -70,7 +74,9 @@ impl Analyze {
         };
         let recording = db::recordings::find(&self.db, call.id).await.or_ours()?;
         let purse = self.ledger.purse(call.id, Step::Analyze);
-        let feedback = feedback(model, transcript, recording.as_ref(), &purse).await?;
+        let kept = Kept::new(self.db.clone(), self.clock.clone(), call.id, Step::Analyze);
+        let judgement = model.judge(transcript, &purse, Some(&kept)).await?;
+        let feedback = feedback(judgement, transcript, recording.as_ref());
         let id = call.id;
         let mut outcome = self.concluded(call, Conclusion::Analyzed);
         outcome.writes.insert(0, Write::Feedback(id, feedback));
@@ -144,12 +150,7 @@ fn characters(transcript: &Transcript) -> usize {
     transcript.turns.iter().map(|turn| turn.text.trim().chars().count()).sum()
 }
 
-async fn feedback(
-    model: &Model,
-    transcript: &Transcript,
-    recording: Option<&Recording>,
-    purse: &Purse,
-) -> Result<Feedback, StepError> {
+fn feedback(judgement: Judgement, transcript: &Transcript, recording: Option<&Recording>) -> Feedback {
     let last_word = transcript.turns.iter().map(|turn| turn.end).fold(0.0, f64::max);
     let duration = recording.map_or(last_word, |r| r.duration_seconds);
     // Transcripts of before channels were looked at have none.
@@ -157,7 +158,6 @@ async fn feedback(
         .channels
         .as_ref()
         .map_or(recording.is_some_and(|r| r.channels == 2), |channels| channels.layout == Layout::Separate);
-    let judgement = model.judge(transcript, purse).await?;
     let (name, usage) = (judgement.model.clone(), judgement.usage);
     metrics::counter!("tapedeck_model_input_tokens_total", "model" => name.clone())
         .increment(count(usage.input_tokens));
@@ -175,7 +175,7 @@ async fn feedback(
         quotes_removed = judgement.quotes_removed,
         "judged"
     );
-    Ok(Feedback {
+    Feedback {
         measured: measure(transcript, duration, channels_known),
         judged: judgement.judged,
         scorecard: judgement.scorecard,
@@ -183,7 +183,7 @@ async fn feedback(
         prompt_version: judgement.prompt_version.to_owned(),
         parts: judgement.parts,
         usage,
-    })
+    }
 }
 
 fn count(tokens: i64) -> u64 {

@@ -16,6 +16,8 @@ mod intake;
 mod judging;
 mod merging;
 mod mirror;
+mod money;
+mod parts;
 mod pipeline;
 mod reanalyze;
 mod running;

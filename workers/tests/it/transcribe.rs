@@ -26,7 +26,7 @@ pub(crate) const KEY: &str = "recordings/cloudtalk/2026/11/call.wav";
 
 pub(crate) struct World {
     _scratch: Scratch,
-    sandbox: Sandbox,
+    pub(crate) sandbox: Sandbox,
     pub(crate) app: App,
 }
 
@@ -35,7 +35,7 @@ impl World {
         Self::shaped(Shape::Embedded, settings).await
     }
 
-    async fn shaped(shape: Shape, settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn shaped(shape: Shape, settings: &[(&str, &str)]) -> Self {
         let scratch = Scratch::new(shape).await;
         let sandbox = Sandbox::start("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let url = sandbox.base_urls().openai;
@@ -81,7 +81,7 @@ impl World {
     }
 
     async fn kept(&self, call: &Call) -> usize {
-        db::pieces::of(&self.app.db, call.id).await.unwrap().len()
+        db::pieces::of(&self.app.db, call.id, Step::Transcribe).await.unwrap().len()
     }
 
     /// The next try buys what is missing, and nothing is kept once the transcript is written.

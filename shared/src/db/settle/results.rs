@@ -8,7 +8,7 @@ use super::{
     super::{Tx, pieces},
     Settlement,
 };
-use crate::domain::{CallId, Conclusion, Delivery, Feedback, Recording, SinkId, Transcript, Write};
+use crate::domain::{CallId, Conclusion, Delivery, Feedback, Recording, SinkId, Step, Transcript, Write};
 
 #[derive(Default)]
 struct Sorted<'a> {
@@ -32,7 +32,8 @@ pub(super) async fn write(tx: &mut Tx, batch: &[&Settlement], now: DateTime<Utc>
     }
     recordings(tx, &mut sorted.recordings).await?;
     let heard = sorted.transcripts.iter().map(|(call, _)| *call);
-    pieces::forget(tx, heard.chain(sorted.conclusions.iter().map(|(call, _)| *call))).await?;
+    pieces::forget(tx, heard, Some(Step::Transcribe)).await?;
+    pieces::forget(tx, sorted.conclusions.iter().map(|(call, _)| *call), None).await?;
     bodies(tx, "transcripts", &mut sorted.transcripts, "").await?;
     bodies(tx, "feedback", &mut sorted.feedback, ", renew = false").await?;
     conclusions(tx, &mut sorted.conclusions, now).await?;
