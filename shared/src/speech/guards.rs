@@ -15,6 +15,8 @@ const COMPRESSED: f64 = 2.4;
 const LOOP: usize = 4;
 /// … or this often where it is a single word: people do say "no, no, no, no".
 const LOOP_OF_ONE: usize = 8;
+/// Numbers that are read out repeat themselves: so many words in digits are no loop.
+const DICTATED: usize = 20;
 /// The longest loop that is looked for, in words.
 const LONGEST_LOOP: usize = 12;
 /// Nobody says more letters per second, …
@@ -23,10 +25,8 @@ const LETTERS_PER_SECOND: f64 = 35.0;
 const SPARE_LETTERS: f64 = 20.0;
 const SHORT: f64 = 3.0;
 /// What Whisper learned from the ends of films. Whole segments of at most [`CREDIT_LETTERS`] that hold one of these.
-const CREDITS: [&str; 12] = [
+const CREDITS: [&str; 10] = [
     "amara.org",
-    "thanks for watching",
-    "thank you for watching",
     "subtitles by",
     "subtitled by",
     "sottotitoli creati",
@@ -38,6 +38,9 @@ const CREDITS: [&str; 12] = [
     "legendas pela",
 ];
 const CREDIT_LETTERS: usize = 80;
+/// People say these too, of a demo: a segment has to be nothing else.
+const FAREWELLS: [&str; 4] =
+    ["thanksforwatching", "thankyouforwatching", "thankyousomuchforwatching", "grazieperlavisione"];
 
 /// What somebody said in the piece. A reply without times is one segment as long as the piece.
 pub(super) fn said(piece: &Piece, reply: &Reply) -> Vec<Segment> {
@@ -47,7 +50,7 @@ pub(super) fn said(piece: &Piece, reply: &Reply) -> Vec<Segment> {
     let real: Vec<Segment> = real.map(without_loops).collect();
     let texts: Vec<String> = real.iter().map(|segment| plain(&segment.text)).collect();
     let one_word = |at: usize| real[at].text.split_whitespace().nth(1).is_none();
-    let kept = unlooped(&texts, |at, period| if period == 1 && one_word(at) { LOOP_OF_ONE } else { LOOP });
+    let kept = unlooped(&texts, one_word);
     let letters: usize = kept.iter().map(|at| real[*at].text.chars().count()).sum();
     let spoken: f64 = piece.speech.iter().map(|span| span.seconds()).sum();
     if spoken < SHORT && letters as f64 > SPARE_LETTERS + LETTERS_PER_SECOND * spoken {
@@ -56,16 +59,26 @@ pub(super) fn said(piece: &Piece, reply: &Reply) -> Vec<Segment> {
     kept.into_iter().map(|at| real[at].clone()).collect()
 }
 
-/// A remark on the sound (`[BLANK_AUDIO]`, `(music)`, `♪`), or no word at all.
+/// Remarks on the sound (`[BLANK_AUDIO]`, `(music)`, `♪ … ♪`) and no word beside them.
 fn is_remark(text: &str) -> bool {
-    let text = text.trim();
-    let enclosed = |open, close| text.starts_with(open) && text.ends_with(close) && text.matches(open).count() == 1;
-    !text.chars().any(char::is_alphanumeric) || enclosed('[', ']') || enclosed('(', ')') || enclosed('♪', '♪')
+    let (mut closes, mut says) = (None, false);
+    for c in text.chars() {
+        match closes {
+            Some(close) => closes = (c != close).then_some(close),
+            None => {
+                let opens = [('[', ']'), ('(', ')'), ('♪', '♪'), ('*', '*')].into_iter().find(|(open, _)| *open == c);
+                closes = opens.map(|(_, close)| close);
+                says |= c.is_alphanumeric();
+            }
+        }
+    }
+    !text.chars().any(char::is_alphanumeric) || (!says && closes.is_none())
 }
 
 fn is_credit(text: &str) -> bool {
-    let text = text.to_lowercase();
-    text.chars().count() <= CREDIT_LETTERS && CREDITS.iter().any(|credit| text.contains(credit))
+    let lower = text.to_lowercase();
+    let credit = || CREDITS.iter().any(|credit| lower.contains(credit)) || FAREWELLS.contains(&plain(text).as_str());
+    lower.chars().count() <= CREDIT_LETTERS && credit()
 }
 
 fn is_doubted(segment: &Segment) -> bool {
@@ -77,7 +90,7 @@ fn is_doubted(segment: &Segment) -> bool {
 fn without_loops(mut segment: Segment) -> Segment {
     let words: Vec<&str> = segment.text.split_whitespace().collect();
     let plain: Vec<String> = words.iter().map(|word| plain(word)).collect();
-    let kept = unlooped(&plain, |_, period| if period == 1 { LOOP_OF_ONE } else { LOOP });
+    let kept = unlooped(&plain, |_| true);
     if kept.len() == words.len() {
         return segment;
     }
@@ -88,9 +101,18 @@ fn without_loops(mut segment: Segment) -> Segment {
     segment
 }
 
-/// The places of what is no repetition. `most` says from how many rounds on something is a loop, by where it begins and how
-/// long a round is.
-fn unlooped(items: &[String], most: impl Fn(usize, usize) -> usize) -> Vec<usize> {
+/// The places of what is no repetition. `one_word` says whether what is at a place is a single word.
+fn unlooped(items: &[String], one_word: impl Fn(usize) -> bool) -> Vec<usize> {
+    let is_number = |item: &String| !item.is_empty() && item.bytes().all(|byte| byte.is_ascii_digit());
+    // From how many rounds on it is a loop. A dash between two words is none of its own.
+    let most = |at: usize, period: usize| {
+        let mut round = items[at..at + period].iter().filter(|item| !item.is_empty());
+        match round.clone().count() {
+            _ if round.all(is_number) => DICTATED / period + 1,
+            0 | 1 if one_word(at) => LOOP_OF_ONE,
+            _ => LOOP,
+        }
+    };
     let mut kept = Vec::with_capacity(items.len());
     let mut at = 0;
     while at < items.len() {
@@ -173,9 +195,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_read_out_or_said_with_dashes_between_is_no_loop() {
+        for said in [
+            "It is 1 2 1 2 1 2 1 2, and then 0 0 0 0 0 0 0 0 5.",
+            "No - no - no - no, I mean it.",
+            "0. 0. 0. 0. 0. 0. 0. 0. 0. 0.",
+        ] {
+            assert_eq!(text_alone(said, 30.0), [said]);
+        }
+        assert_eq!(text_alone(&format!("So {}then.", "1 2 ".repeat(11)), 30.0), ["So 1 2 then."]);
+        assert_eq!(text_alone(&format!("So {}then.", "no - ".repeat(8)), 30.0), ["So no - then."]);
+    }
+
+    #[test]
     fn remarks_on_the_sound_and_credits_of_films_are_no_words() {
-        let remarks = ["[BLANK_AUDIO]", "(upbeat music)", "♪ ♪", " … ", "", "[a] said (b)"];
+        let remarks =
+            ["[BLANK_AUDIO]", "(upbeat music)", "♪ ♪", " … ", "", "[a] said (b)", "[NOISE] [NOISE]", "*sighs*"];
         assert_eq!(texts(&remarks.map(|text| (text, 0.0, 0.0))), ["[a] said (b)"]);
+        assert_eq!(text_alone("♪ La la ♪ (applause)", 30.0), [""; 0]);
+        assert_eq!(text_alone("Thanks for watching the demo with me.", 5.0).len(), 1);
         assert!(text_alone("Sottotitoli creati dalla comunità Amara.org", 5.0).is_empty());
         assert!(text_alone("Thanks for watching!", 5.0).is_empty());
     }
