@@ -2,17 +2,47 @@
 
 use std::ops::RangeInclusive;
 
-use super::{Span, tokens::Token};
+use super::{
+    Span,
+    tokens::{Token, announced},
+};
 
 /// How many digits a card has.
 const LENGTHS: RangeInclusive<usize> = 13..=19;
 /// What people say between two groups of digits, without ending the number.
-const FILLERS: [&str; 24] = [
+const FILLERS: [&str; 45] = [
     "uh", "um", "er", "eh", "and", "then", "dash", "space", "okay", "ok", "yes", "yeah", "mhm", "right", "e", "poi",
-    "und", "dann", "ja", "et", "oui", "y", "sì", "si",
+    "und", "dann", "ja", "et", "oui", "y", "sì", "si", "sorry", "so", "next", "last", "the", "are", "is", "it",
+    "digits", "numbers", "after", "that", "hyphen", "minus", "slash", "hm", "well", "wait", "äh", "luego", "puis",
 ];
 /// Fillers in a row.
-const MOST_FILLERS: usize = 3;
+const MOST_FILLERS: usize = 4;
+/// Words that announce a card's number: then it goes whether or not its check digit is right, as one digit may be misheard.
+const ANNOUNCED: [&str; 16] = [
+    "card number",
+    "card s number",
+    "number of the card",
+    "number on the card",
+    "number on my card",
+    "credit card is",
+    "debit card is",
+    "kartennummer",
+    "kreditkartennummer",
+    "nummer der karte",
+    "numero della carta",
+    "numero di carta",
+    "numéro de carte",
+    "número de tarjeta",
+    "número de la tarjeta",
+    "número do cartão",
+];
+/// Digits of a number that was announced; one or the other group may be missing.
+const ANNOUNCED_LENGTHS: RangeInclusive<usize> = 12..=19;
+/// Words between that and the first digit, besides [`FILLERS`]. "My phone" is not among them.
+const LINKS: [&str; 20] = [
+    "my", "your", "sure", "of", "course", "s", "here", "would", "be", "please", "ist", "lautet", "die", "meine", "è",
+    "la", "mia", "es", "est", "é",
+];
 
 /// A run of digits is cut at other words. Within a turn and with nothing but punctuation in between, any number with a right check
 /// digit counts. Where the number goes on in another turn, or over fillers, it must be one that an issuer could have given
@@ -20,23 +50,54 @@ const MOST_FILLERS: usize = 3;
 pub(super) fn find(tokens: &[Token]) -> Vec<Span> {
     let mut found = Vec::new();
     for from in 0..tokens.len() {
-        if !tokens[from].digits.is_empty() {
+        if is_digits(&tokens[from]) {
             found.extend(longest(tokens, from));
         }
+        found.extend(announced(tokens, from, &ANNOUNCED).and_then(|behind| misheard(tokens, behind)));
     }
     found
 }
 
+fn is_digits(token: &Token) -> bool {
+    !token.digits.is_empty() && !token.aside
+}
+
 /// The longest number of a card that begins here.
 fn longest(tokens: &[Token], from: usize) -> Option<Span> {
+    let mut best = None;
+    walk(tokens, from, |at, digits, apart| {
+        let card = LENGTHS.contains(&digits.len()) && luhn(digits) && !is_phone(tokens, from, at);
+        if card && (!apart || (is_issued(digits) && !is_repeated(digits))) {
+            best = Some(from..at + 1);
+        }
+    });
+    best
+}
+
+/// All digits behind an announcement, where they are about as many as a card has.
+fn misheard(tokens: &[Token], behind: usize) -> Option<Span> {
+    let between = |token: &Token| FILLERS.contains(&token.word.as_str()) || LINKS.contains(&token.word.as_str());
+    let between = tokens[behind..].iter().take_while(|token| !is_digits(token) && between(token)).count();
+    let from = Some(behind + between).filter(|at| tokens.get(*at).is_some_and(is_digits))?;
+    let mut best = None;
+    walk(tokens, from, |at, digits, _| {
+        if ANNOUNCED_LENGTHS.contains(&digits.len()) && !is_phone(tokens, from, at) {
+            best = Some(from..at + 1);
+        }
+    });
+    best
+}
+
+/// Hands over the digits from here on, one token more each time, until another word or more digits than any card has: where the
+/// token is, all digits so far, and whether anything but punctuation stood between them.
+fn walk(tokens: &[Token], from: usize, mut hear: impl FnMut(usize, &str, bool)) {
     let mut digits = String::new();
     let (mut apart, mut fillers) = (false, 0);
-    let mut best = None;
     for (at, token) in tokens.iter().enumerate().skip(from) {
-        if token.digits.is_empty() {
-            fillers += 1;
-            if fillers > MOST_FILLERS || !FILLERS.contains(&token.word.as_str()) {
-                break;
+        if !is_digits(token) {
+            fillers += usize::from(!token.aside);
+            if fillers > MOST_FILLERS || !(token.aside || FILLERS.contains(&token.word.as_str())) {
+                return;
             }
             apart = true;
             continue;
@@ -45,14 +106,10 @@ fn longest(tokens: &[Token], from: usize) -> Option<Span> {
         apart |= at > from && tokens[at - 1].turn != token.turn;
         digits.push_str(&token.digits);
         if digits.len() > *LENGTHS.end() {
-            break;
+            return;
         }
-        let card = LENGTHS.contains(&digits.len()) && luhn(&digits) && !is_phone(tokens, from, at);
-        if card && (!apart || (is_issued(&digits) && !is_repeated(&digits))) {
-            best = Some(from..at + 1);
-        }
+        hear(at, &digits, apart);
     }
-    best
 }
 
 /// Whether the check digit is right.

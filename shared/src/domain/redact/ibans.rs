@@ -102,16 +102,30 @@ pub(super) fn find(tokens: &[Token]) -> Vec<Span> {
     (0..tokens.len()).filter_map(|from| number(tokens, from)).collect()
 }
 
+/// What people say between two groups of it.
+const FILLERS: [&str; 12] = ["uh", "um", "er", "and", "then", "dash", "space", "okay", "poi", "und", "dann", "luego"];
+/// Letters as they are spelled on the telephone.
+const SPELLED: [&str; 26] = [
+    "alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel", "india", "juliet", "kilo", "lima",
+    "mike", "november", "oscar", "papa", "quebec", "romeo", "sierra", "tango", "uniform", "victor", "whiskey", "xray",
+    "yankee", "zulu",
+];
+
 fn number(tokens: &[Token], from: usize) -> Option<Span> {
     let mut number = String::new();
     let mut wanted = None;
     for (at, token) in tokens.iter().enumerate().skip(from) {
+        if at > from && (token.aside || FILLERS.contains(&token.word.as_str())) {
+            continue;
+        }
         // A letter of the country may sound like a digit: the O of Norway.
         if token.digits.is_empty() || (number.len() < 2 && !token.is_number()) {
             if !token.word.bytes().all(|b| b.is_ascii_alphanumeric()) {
                 return None;
             }
-            number.push_str(&token.word.to_ascii_uppercase());
+            let spelled = SPELLED.contains(&token.word.as_str());
+            let letters = if spelled { &token.word[..1] } else { token.word.as_str() };
+            number.push_str(&letters.to_ascii_uppercase());
         } else {
             number.push_str(&token.digits);
         }

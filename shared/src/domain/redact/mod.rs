@@ -1,12 +1,13 @@
 //! Takes out of a transcript what must not lie about: card numbers, IBANs, secrets that were said aloud, e-mail addresses. What
 //! is found may be written in digits or spelled out, with anything in between, and may go on in the next turn.
 //!
-//! [`tokens`] cuts the turns into words with what they stand for; [`cards`], [`ibans`], [`secrets`] and [`emails`] each find
+//! [`tokens`] cuts the turns into words with what they stand for ([`numbers`]); [`cards`], [`ibans`], [`secrets`] and [`emails`] each find
 //! one kind in them. To add a kind: a variant of [`Redacted`], its file, its line in [`Redact::apply`].
 
 mod cards;
 mod emails;
 mod ibans;
+mod numbers;
 mod secrets;
 mod tokens;
 
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use self::tokens::Token;
-use super::{Speaker, Transcript};
+use super::Transcript;
 
 /// A kind of thing that is taken out. Where two of them overlap, the first has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -86,20 +87,17 @@ type Span = Range<usize>;
 
 impl Redacted {
     /// The tokens that are to be taken out.
-    fn find(self, tokens: &[Token], transcript: &Transcript) -> Vec<usize> {
+    fn find(self, tokens: &[Token]) -> Vec<usize> {
         let find: fn(&[Token]) -> Vec<Span> = match self {
             Self::Iban => ibans::find,
             Self::Card => cards::find,
-            Self::Secret => return secrets::find(tokens).into_iter().flatten().collect(),
-            Self::Email => return emails::find(tokens).into_iter().flatten().collect(),
+            Self::Secret => return secrets::find(tokens),
+            Self::Email => emails::find,
         };
-        // A long number may also go on behind whatever the other party says in the middle of it.
-        let by = |speaker| tokens.iter().enumerate().filter(move |(_, t)| transcript.turns[t.turn].speaker == speaker);
-        let known = transcript.turns.iter().map(|turn| turn.speaker).filter(|speaker| *speaker != Speaker::Unknown);
-        let own = known.collect::<BTreeSet<_>>().into_iter().flat_map(|speaker| {
-            let (places, own): (Vec<usize>, Vec<Token>) = by(speaker).map(|(at, token)| (at, token.clone())).unzip();
-            find(&own).into_iter().flatten().map(move |at| places[at])
-        });
+        // It may go on behind whatever the other party says in the middle of it.
+        let own = tokens::by_speaker(tokens)
+            .into_iter()
+            .flat_map(|(places, own)| find(&own).into_iter().flatten().map(move |at| places[at]).collect::<Vec<_>>());
         find(tokens).into_iter().flatten().chain(own).collect()
     }
 }
@@ -111,7 +109,7 @@ impl Redact {
         let tokens = tokens::of(&transcript.turns);
         let mut taken: Vec<Option<Redacted>> = vec![None; tokens.len()];
         for kind in &self.0 {
-            for token in kind.find(&tokens, &transcript) {
+            for token in kind.find(&tokens) {
                 taken[token].get_or_insert(*kind);
             }
         }

@@ -2,6 +2,8 @@
 
 use proptest::{collection::vec, prelude::*, sample::select};
 
+mod spoken;
+
 use super::{cards::luhn, *};
 use crate::domain::{Speaker, Turn};
 

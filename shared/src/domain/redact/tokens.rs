@@ -1,9 +1,9 @@
 //! The words of a transcript, across its turns, with the digits that they stand for.
 
-use std::ops::Range;
+use std::{collections::BTreeSet, ops::Range};
 
-use super::Redacted;
-use crate::domain::Turn;
+use super::{Redacted, numbers};
+use crate::domain::{Speaker, Turn};
 
 /// Stands for what was taken out before.
 pub(super) const TAKEN: &str = "[";
@@ -13,6 +13,8 @@ pub(super) const TAKEN: &str = "[";
 pub(super) struct Token {
     /// In which turn.
     pub(super) turn: usize,
+    /// Whose that is.
+    pub(super) speaker: Speaker,
     /// Where in its text.
     pub(super) bytes: Range<usize>,
     /// In lower case.
@@ -21,6 +23,8 @@ pub(super) struct Token {
     pub(super) digits: String,
     /// Whether a plus sign stands right before it, as before a telephone number in its international form.
     pub(super) plus: bool,
+    /// Whether it only explains a letter, or joins two words of one number.
+    pub(super) aside: bool,
     /// What stands between it and the next one in the same turn.
     pub(super) then: String,
 }
@@ -35,6 +39,43 @@ impl Token {
     pub(super) fn ends_clause(&self) -> bool {
         self.then.trim_start().starts_with(['.', ',', ';', '?', '!'])
     }
+
+    /// Whether the sentence ends behind it.
+    pub(super) fn ends_sentence(&self) -> bool {
+        self.then.trim_start().starts_with(['.', '?', '!'])
+    }
+
+    /// Whether it is a letter or a number, as in what is spelled out.
+    pub(super) fn is_spelled(&self) -> bool {
+        self.word != TAKEN && (self.word.chars().nth(1).is_none() || !self.digits.is_empty())
+    }
+}
+
+/// What each known speaker says, with the places of the tokens among all: what is long goes on behind whatever the other party
+/// says in the middle of it.
+pub(super) fn by_speaker(tokens: &[Token]) -> Vec<(Vec<usize>, Vec<Token>)> {
+    let speakers: BTreeSet<Speaker> = tokens.iter().map(|token| token.speaker).collect();
+    let known = speakers.into_iter().filter(|speaker| *speaker != Speaker::Unknown);
+    let own = |speaker| tokens.iter().cloned().enumerate().filter(move |(_, token)| token.speaker == speaker).unzip();
+    known.map(own).collect()
+}
+
+/// Behind the words that announce something, where they begin here; the longest of these phrases counts.
+pub(super) fn announced(tokens: &[Token], at: usize, phrases: &[&str]) -> Option<usize> {
+    let length = |phrase: &&str| {
+        let mut said = tokens[at..].iter();
+        let all = phrase.split(' ').all(|word| said.next().is_some_and(|token| token.word == word));
+        all.then(|| phrase.split(' ').count())
+    };
+    phrases.iter().filter_map(length).max().map(|length| at + length)
+}
+
+/// Whether an apostrophe ties it to the word before or behind it: "it's", "c'est".
+pub(super) fn is_elided(tokens: &[Token], at: usize) -> bool {
+    let apostrophe = ['\'', '’'];
+    let before = at.checked_sub(1).and_then(|before| tokens.get(before));
+    let tied = before.is_some_and(|before| before.turn == tokens[at].turn && before.then.ends_with(apostrophe));
+    tied || tokens[at].then.starts_with(apostrophe)
 }
 
 /// All words, in order.
@@ -48,10 +89,10 @@ pub(super) fn of(turns: &[Turn]) -> Vec<Token> {
             let end = text[start..].find(|c: char| !c.is_alphanumeric()).map_or(text.len(), |at| start + at);
             let (token, end) = match taken(text, start) {
                 Some(bytes) => (
-                    Token { word: TAKEN.to_owned(), digits: String::new(), ..token(turn, bytes.clone(), text) },
+                    Token { word: TAKEN.to_owned(), digits: String::new(), ..token(turn, bytes.clone(), said) },
                     bytes.end,
                 ),
-                None => (token(turn, start..end, text), end),
+                None => (token(turn, start..end, said), end),
             };
             tokens.push(token);
             rest = end;
@@ -75,14 +116,14 @@ fn taken(text: &str, start: usize) -> Option<Range<usize>> {
     Some(begin..begin + placeholder.len())
 }
 
-fn token(turn: usize, bytes: Range<usize>, said: &str) -> Token {
-    let text = &said[bytes.clone()];
+fn token(turn: usize, bytes: Range<usize>, said: &Turn) -> Token {
+    let text = &said.text[bytes.clone()];
     let word = text.to_lowercase();
     let digits: Option<String> =
         text.chars().map(|c| c.to_digit(10).or_else(|| wide(c))).map(|d| char::from_digit(d?, 10)).collect();
-    let digits = digits.or_else(|| digit_word(&word).map(str::to_owned)).unwrap_or_default();
-    let plus = said[..bytes.start].ends_with('+');
-    Token { turn, bytes, word, digits, plus, then: String::new() }
+    let digits = digits.or_else(|| numbers::digits(&word)).unwrap_or_default();
+    let plus = said.text[..bytes.start].ends_with('+');
+    Token { turn, speaker: said.speaker, bytes, word, digits, plus, aside: false, then: String::new() }
 }
 
 /// Digits of other scripts: full-width, Arabic-Indic, Persian, Devanagari.
@@ -91,21 +132,36 @@ fn wide(c: char) -> Option<u32> {
     zeros.iter().find_map(|zero| (c as u32).checked_sub(*zero as u32).filter(|digit| *digit < 10))
 }
 
-/// What only the next word makes a number: "double four", "forty one".
+/// What only the words around it make a number, or none: "double four", "forty one", "the next four", "D as in Delta".
 fn spell(tokens: &mut [Token]) {
     for at in 0..tokens.len() {
-        let Some((token, [next, ..])) = tokens[at..].split_first_mut() else { continue };
+        aside(tokens, at);
+        let Some((token, [next, rest @ ..])) = tokens[at..].split_first_mut() else { continue };
         let times = match token.word.as_str() {
-            "double" | "doppel" | "doppia" | "doppio" | "doble" => 2,
-            "triple" | "tripla" | "triplo" => 3,
-            "forty" | "twenty" | "thirty" | "fifty" | "sixty" | "seventy" | "eighty" | "ninety" => {
-                // "Forty one" is 41, and said in two words: the second is the first's.
-                if next.digits.len() == 1 && next.digits != "0" && next.turn == token.turn && !next.is_number() {
-                    token.digits.truncate(1);
+            "double" | "doppel" | "doppelt" | "doppia" | "doppio" | "doble" | "dubbel" => 2,
+            "triple" | "treble" | "dreifach" | "tripla" | "triplo" => 3,
+            "next" | "last" | "first" | "other" | "nächsten" | "letzten" | "ersten" | "ultime" | "ultimi" | "prime"
+            | "prossime" | "últimos" | "primeros" | "siguientes" => {
+                // "The next four are"; not "the last 1111".
+                let counted = next.ends_clause() || rest.first().is_none_or(|after| after.digits.is_empty());
+                if next.digits.len() == 1 && !next.is_number() && counted && token.then.trim().is_empty() {
+                    next.digits.clear();
+                    next.aside = true;
                 }
                 continue;
             }
-            _ => continue,
+            word => {
+                // "Forty one" is 41, and said in two words: the second is the first's. "Cuarenta y uno" has one in between.
+                let unit = if next.word == "y" { rest.first() } else { Some(&*next) };
+                let follows = |unit: &Token| {
+                    unit.digits.len() == 1 && unit.digits != "0" && unit.turn == token.turn && !unit.is_number()
+                };
+                if numbers::tens(word).is_some() && unit.is_some_and(follows) {
+                    token.digits.truncate(1);
+                    next.aside |= next.word == "y";
+                }
+                continue;
+            }
         };
         if next.digits.len() == 1 {
             token.digits = next.digits.repeat(times - 1);
@@ -113,38 +169,21 @@ fn spell(tokens: &mut [Token]) {
     }
 }
 
-/// Digits as they are said one by one, in the languages of most calls; the longer numbers in English, where people read out
-/// cards in pairs.
-fn digit_word(word: &str) -> Option<&'static str> {
-    Some(match word {
-        "zero" | "oh" | "o" | "nought" | "null" | "zéro" | "cero" | "nul" => "0",
-        "one" | "uno" | "un" | "una" | "une" | "eins" | "ein" | "um" | "uma" | "een" | "één" => "1",
-        "two" | "due" | "zwei" | "zwo" | "deux" | "dos" | "dois" | "duas" | "twee" => "2",
-        "three" | "tre" | "drei" | "trois" | "tres" | "três" | "drie" => "3",
-        "four" | "quattro" | "vier" | "quatre" | "cuatro" | "quatro" => "4",
-        "five" | "cinque" | "fünf" | "cinq" | "cinco" | "vijf" => "5",
-        "six" | "sei" | "sechs" | "seis" | "zes" | "meia" => "6",
-        "seven" | "sette" | "sieben" | "sept" | "siete" | "sete" | "zeven" => "7",
-        "eight" | "otto" | "acht" | "huit" | "ocho" | "oito" => "8",
-        "nine" | "nove" | "neun" | "neuf" | "nueve" | "negen" | "niner" => "9",
-        "ten" => "10",
-        "eleven" => "11",
-        "twelve" => "12",
-        "thirteen" => "13",
-        "fourteen" => "14",
-        "fifteen" => "15",
-        "sixteen" => "16",
-        "seventeen" => "17",
-        "eighteen" => "18",
-        "nineteen" => "19",
-        "twenty" => "20",
-        "thirty" => "30",
-        "forty" => "40",
-        "fifty" => "50",
-        "sixty" => "60",
-        "seventy" => "70",
-        "eighty" => "80",
-        "ninety" => "90",
-        _ => return None,
-    })
+/// Marks what explains a letter: "D as in Delta", "D wie Dora".
+fn aside(tokens: &mut [Token], at: usize) {
+    let letter = tokens[at].word.clone();
+    if letter.chars().nth(1).is_some() || !letter.chars().all(char::is_alphabetic) {
+        return;
+    }
+    let says =
+        |place: usize, words: &[&str]| tokens.get(place).is_some_and(|token| words.contains(&token.word.as_str()));
+    let length = match () {
+        () if says(at + 1, &["as", "like"]) && says(at + 2, &["in"]) => 2,
+        () if says(at + 1, &["for", "like", "wie", "von", "come", "como", "comme", "de", "di"]) => 1,
+        () => return,
+    };
+    let explains = |token: &Token| token.turn == tokens[at].turn && token.word.starts_with(&letter);
+    if tokens.get(at + length + 1).is_some_and(explains) {
+        tokens[at + 1..=at + length + 1].iter_mut().for_each(|token| token.aside = true);
+    }
 }
