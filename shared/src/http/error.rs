@@ -116,7 +116,7 @@ impl ClientError {
     /// Somebody else of ours is making the same contact.
     pub fn busy(vendor: &'static str, after: Duration) -> Self {
         let message = "has the contact made by another call's job".to_owned();
-        Self { vendor, kind: ErrorKind::Busy { after }, status: None, message, body: String::new() }
+        Self::unanswered(vendor, ErrorKind::Busy { after }, message, false)
     }
 
     /// There are no credentials to ask the vendor with.

@@ -106,6 +106,13 @@ impl Redact {
     /// The transcript without what is to be taken out, and with a note of the kinds that were. Doing it twice changes nothing.
     #[must_use]
     pub fn apply(&self, mut transcript: Transcript) -> Transcript {
+        // What was taken out may have stood between an announcement and what it announces.
+        while self.take_out(&mut transcript) {}
+        transcript
+    }
+
+    /// Whether there was anything to be taken out.
+    fn take_out(&self, transcript: &mut Transcript) -> bool {
         let tokens = tokens::of(&transcript.turns);
         let mut taken: Vec<Option<Redacted>> = vec![None; tokens.len()];
         for kind in &self.0 {
@@ -114,14 +121,15 @@ impl Redact {
             }
         }
         if taken.iter().all(Option::is_none) {
-            return transcript;
+            return false;
         }
         for (at, turn) in transcript.turns.iter_mut().enumerate() {
-            let of_turn = tokens.iter().zip(&taken).filter(|(token, _)| token.turn == at);
-            turn.text = without(&turn.text, of_turn);
+            let of_turn =
+                tokens.partition_point(|token| token.turn < at)..tokens.partition_point(|token| token.turn <= at);
+            turn.text = without(&turn.text, tokens[of_turn.clone()].iter().zip(&taken[of_turn]));
         }
         transcript.redacted.extend(taken.into_iter().flatten());
-        transcript
+        true
     }
 }
 

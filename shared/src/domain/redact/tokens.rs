@@ -62,7 +62,11 @@ pub(super) fn by_speaker(tokens: &[Token]) -> Vec<(Vec<usize>, Vec<Token>)> {
 
 /// Behind the words that announce something, where they begin here; the longest of these phrases counts.
 pub(super) fn announced(tokens: &[Token], at: usize, phrases: &[&str]) -> Option<usize> {
+    let first = tokens[at].word.as_str();
     let length = |phrase: &&str| {
+        if !phrase.starts_with(first) {
+            return None;
+        }
         let mut said = tokens[at..].iter();
         let all = phrase.split(' ').all(|word| said.next().is_some_and(|token| token.word == word));
         all.then(|| phrase.split(' ').count())
