@@ -24,14 +24,7 @@ pub async fn of(db: &Db, call: CallId, step: Step) -> sqlx::Result<Vec<(String, 
 ///
 /// # Errors
 /// When the database is away.
-pub async fn keep(
-    db: &Db,
-    call: CallId,
-    step: Step,
-    key: &str,
-    reply: &Value,
-    now: DateTime<Utc>,
-) -> sqlx::Result<()> {
+pub async fn keep(db: &Db, call: CallId, step: Step, key: &str, reply: &Value, now: DateTime<Utc>) -> sqlx::Result<()> {
     let job = NewJob::step(step, call, Wake::No).id;
     let mut tx = db.begin().await?;
     // Who settles the job holds its row while the replies are deleted: this comes before, or finds it finished.
@@ -58,11 +51,7 @@ pub async fn discard(db: &Db, call: CallId, keys: &[String]) -> sqlx::Result<()>
 }
 
 /// Forgets the replies kept for these calls and for those that were merged into them; for one step alone, or for all.
-pub(super) async fn forget(
-    tx: &mut Tx,
-    calls: impl Iterator<Item = CallId>,
-    step: Option<Step>,
-) -> sqlx::Result<()> {
+pub(super) async fn forget(tx: &mut Tx, calls: impl Iterator<Item = CallId>, step: Option<Step>) -> sqlx::Result<()> {
     let calls: Vec<CallId> = calls.collect();
     if calls.is_empty() {
         return Ok(());

@@ -159,13 +159,15 @@ async fn what_is_paid_for_while_its_call_is_merged_is_the_survivors(db: Db) {
     let (first, second) = two(&db).await;
     let transcribing = begin(&db, NewJob::step(Step::Transcribe, second, Wake::No)).await;
     assert_eq!(merge(&db).await, first);
-    db::pieces::keep(&db, second, "first half", &serde_json::json!({"text": "Hello"}), now()).await.unwrap();
-    let kept = db::pieces::of(&db, first).await.unwrap();
+    db::pieces::keep(&db, second, Step::Transcribe, "first half", &serde_json::json!({"text": "Hello"}), now())
+        .await
+        .unwrap();
+    let kept = db::pieces::of(&db, first, Step::Transcribe).await.unwrap();
     assert_eq!(kept[0].0, "first half", "also when the try does not come to its end");
     let next = NewJob::step(Step::Analyze, second, Wake::No);
     transcribing.done(&db, vec![Write::Transcript(second, transcript("late"))], vec![next.clone()]).await;
     assert_eq!(db::transcripts::find(&db, first).await.unwrap().unwrap().model, "late");
-    assert!(db::pieces::of(&db, first).await.unwrap().is_empty());
+    assert!(db::pieces::of(&db, first, Step::Transcribe).await.unwrap().is_empty());
     assert_eq!(state(&db, &next).await, None, "there is no such call any more");
     let analyzing = Try {
         owner: second.0,
