@@ -81,7 +81,7 @@ async fn a_part_that_fails_costs_none_of_the_others() {
 async fn a_try_that_was_killed_leaves_only_the_rest_to_buy(shape: Shape) {
     let world = World::shaped(shape, &SETTINGS).await;
     let call = very_long_call(&world).await;
-    world.sandbox.fault(Fault::new(Vendor::Openai, FaultKind::Hang { ms: 60_000 }).after(3));
+    world.sandbox.fault(Fault::new(Vendor::Openai, FaultKind::Hang { ms: 600_000 }).after(3));
     tokio::select! {
         ended = run(&world, &call) => panic!("it was to be killed: {ended:?}"),
         () = eventually("three parts are kept", async || kept(&world, &call).await == 3) => {}
