@@ -38,6 +38,17 @@ pub async fn keep(db: &Db, call: CallId, step: Step, key: &str, reply: &Value, n
     tx.commit().await
 }
 
+/// Whether replies were kept for a step of a call since then.
+///
+/// # Errors
+/// When the database is away.
+pub async fn any_since(db: &Db, call: CallId, step: Step, since: DateTime<Utc>) -> sqlx::Result<bool> {
+    let sql = concat!("select count(*) from pieces where step = $2 and heard_at >= $3 and call_id in ", family!("$1"));
+    let count: i64 =
+        on!(db, c => sqlx::query_scalar(sql).bind(call.0).bind(step.as_str()).bind(since).fetch_one(c).await)?;
+    Ok(count > 0)
+}
+
 /// Forgets some of the replies kept for a call and for those that were merged into it.
 ///
 /// # Errors

@@ -3,11 +3,12 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use anyhow::anyhow;
+use chrono::{DateTime, Utc};
 use futures::{FutureExt, future::join_all};
 use shared::{
     clock::Clock,
     db::{
-        Db,
+        self, Db,
         settle::{End, Settlement},
     },
     domain::{Job, JobId, Outcome, StepError, Verdict},
@@ -110,7 +111,7 @@ impl Worker {
             let in_flight = metrics::gauge!("tapedeck_in_flight", "queue" => job.queue().as_str().to_owned());
             in_flight.increment(1.0);
             let tried = tokio::select! {
-                tried = attempt(step.as_ref(), &job) => Some(tried),
+                tried = self.attempt(step.as_ref(), &job) => Some(tried),
                 () = self.give_back.cancelled() => None,
                 () = lease.lost() => {
                     tracing::warn!("lost its lease; somebody else has the job now");
@@ -167,16 +168,28 @@ impl Worker {
         };
         Settlement { job: job.clone(), end, writes, next }
     }
-}
 
-/// Runs the step within its deadline; a panic is a failure like others.
-async fn attempt(step: &dyn Run, job: &Job) -> Result<Outcome, StepError> {
-    let deadline = step.deadline();
-    let run = AssertUnwindSafe(step.run(job)).catch_unwind();
-    match tokio::time::timeout(deadline, run).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(_)) => Err(StepError::retry("panic", anyhow!("the step panicked"))),
-        Err(_) => Err(StepError::retry("deadline", anyhow!("not finished after {} s", deadline.as_secs()))),
+    /// Runs the step within its deadline; a panic is a failure like others.
+    async fn attempt(&self, step: &dyn Run, job: &Job) -> Result<Outcome, StepError> {
+        let (since, deadline) = (self.clock.now(), step.deadline());
+        let run = AssertUnwindSafe(step.run(job)).catch_unwind();
+        match tokio::time::timeout(deadline, run).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(StepError::retry("panic", anyhow!("the step panicked"))),
+            Err(_) => {
+                let late = anyhow!("not finished after {} s", deadline.as_secs());
+                if self.came_further(job, since).await {
+                    return Err(StepError::snooze("long-work", Duration::ZERO, late.context("goes on where it is")));
+                }
+                Err(StepError::retry("deadline", late))
+            }
+        }
+    }
+
+    /// Whether replies were paid for and kept since then: a slow server that hears a long call is no failure.
+    async fn came_further(&self, job: &Job, since: DateTime<Utc>) -> bool {
+        let Some(call) = job.call_id else { return false };
+        db::pieces::any_since(&self.db, call, job.step, since).await.unwrap_or(false)
     }
 }
 

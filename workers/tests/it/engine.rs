@@ -24,6 +24,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use workers::{runner::run_lanes, step::Run, tuning::Tuning};
 
+use crate::given::{self, Given};
+
 /// Runs a test in both shapes.
 macro_rules! in_both_shapes {
     ($($name:ident),* $(,)?) => {$(
@@ -46,6 +48,7 @@ in_both_shapes! {
     retries_a_failure_by_the_schedule_until_it_succeeds,
     comes_back_exactly_when_the_vendor_said,
     a_panic_and_a_missed_deadline_are_failures_like_others,
+    a_missed_deadline_is_no_failure_where_something_was_bought,
     what_fails_for_good_is_dead_lettered_and_can_be_replayed,
     what_one_step_makes_due_the_next_one_does,
     a_stopped_worker_gives_back_what_does_not_finish,
@@ -70,7 +73,11 @@ impl Installation {
     }
 
     async fn add(&self, step: Step) -> JobId {
-        let job = NewJob::step(step, CallId::new(), Wake::No);
+        self.add_for(CallId::new(), step).await
+    }
+
+    async fn add_for(&self, call: CallId, step: Step) -> JobId {
+        let job = NewJob::step(step, call, Wake::No);
         let now = self.app.clock.now();
         let mut tx = self.app.db.begin().await.unwrap();
         db::jobs::add(&mut tx, &[(job.clone(), None)], now, now).await.unwrap();
@@ -230,6 +237,33 @@ async fn a_panic_and_a_missed_deadline_are_failures_like_others(at: Installation
     let id = at.add(Step::Fetch).await;
     at.ends(id, "done").await;
     assert_eq!(at.state(id).await.1, 3);
+    worker.stop().await;
+    at.close().await;
+}
+
+async fn a_missed_deadline_is_no_failure_where_something_was_bought(at: Installation) {
+    let app = at.app.clone();
+    let (step, runs) = told(Step::Transcribe, move |run, job| {
+        let app = app.clone();
+        async move {
+            let (call, key) = (job.call_id.unwrap(), run.to_string());
+            match run {
+                1 | 2 => {
+                    let (step, reply) = (Step::Transcribe, serde_json::json!("words"));
+                    db::pieces::keep(&app.db, call, step, &key, &reply, app.clock.now()).await.unwrap();
+                    std::future::pending().await
+                }
+                3 => std::future::pending().await,
+                _ => done(),
+            }
+        }
+    });
+    let worker = at.start(vec![step]);
+    let call = given::call(&at.app, Given::default()).await;
+    let id = at.add_for(call.id, Step::Transcribe).await;
+    at.ends(id, "done").await;
+    assert_eq!(runs.load(Ordering::SeqCst), 4);
+    assert_eq!(at.state(id).await.1, 2, "of the three that were cut off only the one that brought nothing counts");
     worker.stop().await;
     at.close().await;
 }
