@@ -28,7 +28,7 @@ lint: ## formatting, clippy with warnings as errors, the house rules
 fmt: ## format everything
 	cargo fmt --all
 
-bench: ## measure throughput, latency and memory of the release build; five minutes
+bench: ## measure throughput, latency and memory of the release build; eight minutes once it is built
 	cargo build --release --locked -p proof -p cli --bin bench --bin tapedeck
 	$(SERVICES) run -- $${CARGO_TARGET_DIR:-target}/release/bench $(ONLY)
 

@@ -21,7 +21,7 @@ use shared::{env::Env, telemetry};
 /// Measures Tapedeck on this machine, with the servers that TEST_DATABASE_URL and TEST_AMQP_URL name.
 #[derive(Parser)]
 #[command(
-    after_help = "Parts: accept, flow, vendors, rows, fetch, receive, audio, long. All of them take about TEN minutes."
+    after_help = "Parts: accept, flow, vendors, rows, fetch, receive, audio, long. All of them take about eight minutes."
 )]
 struct Bench {
     /// Only these parts
