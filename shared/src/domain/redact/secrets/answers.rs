@@ -11,8 +11,8 @@ use super::{
 use crate::domain::Speaker;
 
 /// What such a verb is about, where it says what was asked for: "it's", "that is".
-const SUBJECTS: [&str; 12] =
-    ["it", "that", "this", "would", "das", "es", "password", "passwort", "c", "ce", "questa", "esta"];
+const SUBJECTS: [&str; 13] =
+    ["it", "that", "this", "would", "should", "das", "es", "password", "passwort", "c", "ce", "questa", "esta"];
 /// With these somebody asks for time, and the secret comes later: "one moment please".
 const WAITS: [&str; 19] = [
     "one moment",
@@ -149,7 +149,8 @@ fn value(tokens: &[Token], within: Span) -> Option<Span> {
 fn behind_links(tokens: &[Token], within: Span) -> usize {
     let leads = |at: &usize| {
         let word = tokens[*at].word.as_str();
-        (LINKS.contains(&word) || POLITE.contains(&word)) && !is_letter(tokens, *at)
+        let polite = POLITE.contains(&word) && tokens[*at].ends_clause();
+        (LINKS.contains(&word) || polite) && !is_letter(tokens, *at)
     };
     within.start + within.take_while(leads).count()
 }

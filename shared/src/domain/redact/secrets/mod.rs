@@ -10,7 +10,7 @@ mod words;
 
 use std::collections::BTreeSet;
 
-use self::words::{COMPOUNDS, LINKS, NO_SECRETS, PASSWORDS, POLITE, SPELLING, VERBS, WEAK};
+use self::words::{COMPOUNDS, LEADING, LINKS, NO_SECRETS, PASSWORDS, PAST, POLITE, SPELLING, VERBS, WEAK};
 use super::{
     Span,
     tokens::{TAKEN, Token, announced, by_speaker, is_elided},
@@ -18,6 +18,8 @@ use super::{
 
 /// Words that a password has at most.
 const LONGEST_PASSWORD: usize = 8;
+/// Words about whose it is.
+const LONGEST_OWNER: usize = 6;
 /// Turns over which what one party says may go on.
 const FAR: usize = 6;
 
@@ -59,7 +61,7 @@ fn said(tokens: &[Token], behind: usize, crosses: bool) -> Option<Span> {
     if ends(behind - 1) {
         return None;
     }
-    let mut from = behind;
+    let mut from = whose(tokens, behind).unwrap_or(behind);
     let mut linked = asked.then.contains([':', '=']);
     while let Some(token) = tokens.get(from).filter(|token| within(token) && LINKS.contains(&token.word.as_str())) {
         if linked && is_letter(tokens, from) {
@@ -78,8 +80,18 @@ fn said(tokens: &[Token], behind: usize, crosses: bool) -> Option<Span> {
     let span = from..clause_end(tokens, from, crosses);
     let weak = span.len() == 1 && [&WEAK[..], &POLITE].concat().contains(&first.word.as_str());
     // "I changed my password, it was easy."
-    let doubtful = asked.ends_clause() && !is_spelled(tokens, from) && !tokens[span.clone()].iter().any(is_odd);
+    let past = tokens[behind..from].iter().any(|token| PAST.contains(&token.word.as_str()));
+    let doubtful = past && asked.ends_clause() && !is_spelled(tokens, from) && !tokens[span.clone()].iter().any(is_odd);
     (!weak && !doubtful).then_some(span)
+}
+
+/// Where the verb is behind words about whose or what for a password is: "the password for the portal is".
+fn whose(tokens: &[Token], behind: usize) -> Option<usize> {
+    tokens.get(behind).filter(|token| LEADING.contains(&token.word.as_str()))?;
+    let turn = tokens[behind - 1].turn;
+    let clause = (behind..tokens.len().min(behind + LONGEST_OWNER))
+        .take_while(|at| tokens[*at].turn == turn && !tokens[at - 1].ends_clause());
+    clause.into_iter().find(|at| VERBS.contains(&tokens[*at].word.as_str()))
 }
 
 /// Behind the clause that begins here, and the single words that are listed behind it: "correct, horse, battery". What is spelled

@@ -110,7 +110,7 @@ pub(super) const CODES: [&str; 57] = [
     "código de segurança",
 ];
 /// Words that may stand between the announcement and what is announced.
-pub(super) const LINKS: [&str; 70] = [
+pub(super) const LINKS: [&str; 75] = [
     "is",
     "was",
     "it",
@@ -181,6 +181,18 @@ pub(super) const LINKS: [&str; 70] = [
     "sí",
     "oui",
     "simply",
+    "should",
+    "still",
+    "current",
+    "new",
+    "old",
+];
+/// Of those that say what it is, these speak of the past: "I changed it, it was easy".
+pub(super) const PAST: [&str; 3] = ["was", "war", "era"];
+/// With these it is said whose or what for the secret is, before that verb: "the password for the portal is".
+pub(super) const LEADING: [&str; 21] = [
+    "for", "of", "to", "on", "at", "in", "i", "you", "we", "that", "which", "für", "zu", "per", "di", "del", "della",
+    "de", "para", "pour", "du",
 ];
 /// Those of them that say what it is.
 pub(super) const VERBS: [&str; 18] = [
@@ -188,7 +200,7 @@ pub(super) const VERBS: [&str; 18] = [
     "yes", "its",
 ];
 /// Behind these nobody says a secret: "my password is not working".
-pub(super) const NO_SECRETS: [&str; 69] = [
+pub(super) const NO_SECRETS: [&str; 67] = [
     "not",
     "no",
     "wrong",
@@ -197,7 +209,6 @@ pub(super) const NO_SECRETS: [&str; 69] = [
     "invalid",
     "right",
     "too",
-    "still",
     "what",
     "why",
     "how",
@@ -232,7 +243,6 @@ pub(super) const NO_SECRETS: [&str; 69] = [
     "thank",
     "can",
     "could",
-    "should",
     "must",
     "i",
     "we",
@@ -260,7 +270,7 @@ pub(super) const NO_SECRETS: [&str; 69] = [
     "only",
 ];
 /// Alone these are no secret either: "my password is fine".
-pub(super) const WEAK: [&str; 22] = [
+pub(super) const WEAK: [&str; 25] = [
     "correct",
     "needed",
     "sent",
@@ -283,6 +293,9 @@ pub(super) const WEAK: [&str; 22] = [
     "ok",
     "easy",
     "gone",
+    "valid",
+    "active",
+    "visible",
 ];
 /// Polite words: all of an answer, or what goes before or behind it.
 pub(super) const POLITE: [&str; 41] = [

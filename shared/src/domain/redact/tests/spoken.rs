@@ -105,6 +105,10 @@ fn secrets_are_found_whatever_is_said_behind_them() {
         ("My mother's maiden name is Smith, does that help?", "My mother's maiden name is [secret], does that help?"),
         ("Is your password hunter2?", "Is your password [secret]?"),
         ("What's your password? It's hunter2, right?", "What's your password? It's [secret], right?"),
+        ("My password should be Blue Moon seven, thanks.", "My password should be [secret], thanks."),
+        ("My password is still hunter2.", "My password is still [secret]."),
+        ("The password for the portal is Sommer2024.", "The password for the portal is [secret]."),
+        ("Mon mot de passe, c'est chat noir.", "Mon mot de passe, c'est [secret]."),
     ]);
 }
 
@@ -141,6 +145,7 @@ fn answers_are_found_when_somebody_has_to_look_first() {
             "Geheimzahl? | Die ist vier drei zwei eins. | vier drei zwei eins, danke.",
             "Geheimzahl? | Die ist [secret]. | [secret], danke.",
         ),
+        ("The passphrase? | It should be correct horse battery.", "The passphrase? | It should be [secret]."),
     ]);
 }
 
@@ -173,6 +178,7 @@ fn what_only_sounds_like_it_stays() {
         "In the next four weeks, or the last two days, for 60 euros.",
         "Your card ends in 1111? | Yes, 1111.",
         "Do you have your order number? | Yes, it's A1234 5678. | Thanks.",
+        "My password is still not working. The password for the portal is expired.",
         "I changed my password, it was easy. The password policy is fine.",
         "Could you tell me your password policy? | Sure, it's twelve characters.",
         "Did you forget your password? | Yes. | I'll send you a link. | Great, thank you.",
