@@ -1,5 +1,7 @@
 //! The engine with steps that do as they are told, in both shapes.
 
+mod told;
+
 use std::{
     collections::HashMap,
     sync::{
@@ -10,10 +12,9 @@ use std::{
 };
 
 use anyhow::anyhow;
-use async_trait::async_trait;
 use shared::{
     db,
-    domain::{CallId, Conclusion, Job, JobId, NewJob, Outcome, QueueName, Step, StepError, Wake, Write},
+    domain::{CallId, Conclusion, JobId, NewJob, Outcome, QueueName, Step, StepError, Wake, Write},
     env::Env,
     queue::Wakeup,
     replay::{Which, replay},
@@ -24,6 +25,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use workers::{runner::run_lanes, step::Run, tuning::Tuning};
 
+use self::told::told;
 use crate::given::{self, Given};
 
 /// Runs a test in both shapes.
@@ -121,44 +123,6 @@ impl Worker {
     async fn stop(self) {
         self.stop.cancel();
         self.task.await.unwrap();
-    }
-}
-
-type Act = dyn Fn(u32, Job) -> futures::future::BoxFuture<'static, Result<Outcome, StepError>> + Send + Sync;
-
-/// A step that counts its runs and does as it is told.
-struct Told {
-    step: Step,
-    runs: Arc<AtomicU32>,
-    act: Box<Act>,
-}
-
-fn told<F>(step: Step, act: impl Fn(u32, Job) -> F + Send + Sync + 'static) -> (Arc<dyn Run>, Arc<AtomicU32>)
-where
-    F: Future<Output = Result<Outcome, StepError>> + Send + 'static,
-{
-    let runs = Arc::new(AtomicU32::new(0));
-    let act = Box::new(move |run, job| Box::pin(act(run, job)) as _);
-    (Arc::new(Told { step, runs: runs.clone(), act }), runs)
-}
-
-#[async_trait]
-impl Run for Told {
-    fn step(&self) -> Step {
-        self.step
-    }
-
-    fn deadline(&self) -> Duration {
-        Duration::from_millis(500)
-    }
-
-    fn concurrency(&self) -> u16 {
-        4
-    }
-
-    async fn run(&self, job: &Job) -> Result<Outcome, StepError> {
-        let run = self.runs.fetch_add(1, Ordering::SeqCst) + 1;
-        (self.act)(run, job.clone()).await
     }
 }
 
