@@ -1,5 +1,5 @@
-//! Calls with ElevenLabs' agents: `POST /api/calls` starts one or makes one known that was started elsewhere,
-//! `POST /elevenlabs/conversation/{id}/process` fetches one.
+//! Calls with ElevenLabs' agents: `POST /api/calls` starts one or makes one known that was started elsewhere, also where there
+//! is only its carrier, `POST /elevenlabs/conversation/{id}/process` fetches one.
 
 use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
@@ -11,8 +11,13 @@ use shared::{
     },
     domain::{Call, CallId, EventId, NewEvent, NewJob, Phone, ProviderId, Step, Wake},
     http::{ClientError, ErrorKind},
-    providers::elevenlabs::{self, Api, Order, StartedCall},
+    providers::{
+        StartedCall,
+        elevenlabs::{self, Api, Order},
+        is_chat_id,
+    },
     service::{App, problem::Problem},
+    sources::Unusable,
     tying,
 };
 use utoipa::ToSchema;
@@ -49,7 +54,7 @@ pub(crate) struct Asked {
     dynamic_variables: Map<String, Value>,
     call_sid: Option<String>,
     conversation_id: Option<String>,
-    /// Has the carrier record a call that was started elsewhere.
+    /// Has the carrier record a call that was started elsewhere, by its `call_sid`.
     #[serde(default)]
     record: bool,
 }
@@ -96,7 +101,7 @@ impl Desk {
     (status = 201, description = "the call is known", body = Known),
     (status = 400, description = "not JSON of that form"),
     (status = 422, description = "understood but unusable; `field` names what"),
-    (status = 501, description = "ElevenLabs is not set up"),
+    (status = 501, description = "ElevenLabs is not set up, nor a carrier for a call that was started elsewhere; or none that can record"),
     (status = 502, description = "ElevenLabs refused or did not answer; `detail` says whether the call may ring all the same"),
 ))]
 pub(crate) async fn call(State(desk): State<Desk>, Body(body): Body) -> Result<(StatusCode, Json<Known>), Problem> {
@@ -104,23 +109,66 @@ pub(crate) async fn call(State(desk): State<Desk>, Body(body): Body) -> Result<(
         let expected = "expected {to_number, chat_id, …} or {call_sid or conversation_id, chat_id, …} as JSON";
         Problem::new(StatusCode::BAD_REQUEST, expected)
     })?;
-    let elsewhere = asked.call_sid.is_some() || asked.conversation_id.is_some();
-    let record = asked.record;
-    let (started, status) = if elsewhere {
-        (asked.registered()?, "registered")
-    } else {
-        let (api, order) = (desk.api()?, asked.order(&desk.app)?);
-        // Nobody is rung up whose call cannot be written down.
-        desk.app.db.ping().await?;
-        (api.call(&order).await.map_err(unstarted)?, "started")
-    };
-    let written = written(&desk.app, &started).await;
-    let call = written.map_err(|problem| if elsewhere { problem } else { unwritten() })?;
-    if elsewhere && record {
-        due(&desk.app, NewJob::step(Step::Record, call.id, Wake::No)).await?;
+    // What links a call to its chat must not be lost once it rings.
+    if asked.chat_id.as_ref().is_some_and(|chat| !is_chat_id(chat)) {
+        return Err(unusable(
+            "chat_id",
+            "1 to 128 characters, none of them a control character, and no blanks around them",
+        ));
     }
+    let elsewhere = asked.call_sid.is_some() || asked.conversation_id.is_some();
+    let (call, started, status) = if elsewhere {
+        let (call, started) = register(&desk.app, asked).await?;
+        (call, started, "registered")
+    } else {
+        let (call, started) = start(&desk, asked).await?;
+        (call, started, "started")
+    };
     let StartedCall { conversation_id, call_sid, chat_id, .. } = started;
     Ok((StatusCode::CREATED, Json(Known { status, call_id: call.id, chat_id, conversation_id, call_sid })))
+}
+
+async fn start(desk: &Desk, asked: Asked) -> Result<(Call, StartedCall), Problem> {
+    let (api, order) = (desk.api()?, asked.order(&desk.app)?);
+    // Nobody is rung up whose call cannot be written down.
+    desk.app.db.ping().await?;
+    let started = api.call(&order).await.map_err(unstarted)?;
+    let event = elevenlabs::started(&started, desk.app.clock.now()).map_err(|_| unwritten())?;
+    let (call, _) = known(&desk.app, event).await.map_err(|_| unwritten())?;
+    Ok((call, started))
+}
+
+async fn register(app: &App, asked: Asked) -> Result<(Call, StartedCall), Problem> {
+    let record = asked.record;
+    if record && asked.call_sid.is_none() {
+        return Err(unusable("call_sid", "missing: what is recorded is the telephone call"));
+    }
+    if record && !app.providers.iter().any(|provider| provider.records_live()) {
+        return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "nobody is set up who can record a live call"));
+    }
+    let started = asked.registered()?;
+    let (call, _) = known(app, registered(app, &started)?).await?;
+    if record {
+        due(app, NewJob::step(Step::Record, call.id, Wake::No)).await?;
+    }
+    Ok((call, started))
+}
+
+/// The event of the agents' provider or, where that is not set up, of the carrier whose call it may be.
+fn registered(app: &App, started: &StartedCall) -> Result<NewEvent, Problem> {
+    let carriers = app.providers.iter().filter(|provider| provider.is_carrier());
+    let mut refused = None;
+    for provider in app.providers.get(&NAME).into_iter().chain(carriers) {
+        match provider.registered(started, app.clock.now()) {
+            Ok(event) => return Ok(event),
+            Err(error) => refused = refused.or(Some(error)),
+        }
+    }
+    Err(match refused {
+        Some(Unusable::Field { field, detail }) => unusable(&field, &detail),
+        Some(_) => unusable("call_sid", "not an id"),
+        None => Problem::new(StatusCode::NOT_IMPLEMENTED, "neither ElevenLabs nor a carrier of calls is set up"),
+    })
 }
 
 /// Fetch one conversation, as if its webhook came now
@@ -184,22 +232,16 @@ impl Asked {
     }
 }
 
-async fn written(app: &App, started: &StartedCall) -> Result<Call, Problem> {
-    let event = elevenlabs::started(started, app.clock.now());
-    let event = event.ok_or_else(|| unusable("call_sid", "not an id"))?;
-    known(app, event).await.map(|(call, _)| call)
-}
-
 /// Records an event and ties it to its call at once, so that the answer can name it. Its intake finds all done.
 async fn known(app: &App, new: NewEvent) -> Result<(Call, Recorded), Problem> {
-    let off = || Problem::new(StatusCode::NOT_IMPLEMENTED, "ElevenLabs is not set up");
-    let provider = app.providers.get(&NAME).ok_or_else(off)?;
+    let off = || Problem::new(StatusCode::NOT_IMPLEMENTED, format!("{} is not set up", new.provider));
+    let provider = app.providers.get(&new.provider).ok_or_else(off)?;
     let (id, now) = (EventId::new(), app.clock.now());
     let (account, key) = (new.account.clone(), new.dedupe_key.clone());
     let incoming = Incoming { id, event: new, traceparent: None };
     let recorded = db::events::record(&app.db, &[incoming], now, now).await?.first().copied();
     let recorded = recorded.unwrap_or(Recorded::Duplicate);
-    let event = db::events::find_by_dedupe_key(&app.db, &NAME, &account, &key).await?;
+    let event = db::events::find_by_dedupe_key(&app.db, &provider.id(), &account, &key).await?;
     let event = event.ok_or(sqlx::Error::RowNotFound)?;
     let facts = provider.facts(&event).map_err(|_| unusable("conversation_id", "not a conversation's"))?;
     Ok((tying::tie(&app.db, &app.providers, &event, &facts, now).await?, recorded))

@@ -1,11 +1,18 @@
-//! What a provider's API is asked for, beside recordings: calls that no webhook told of, and live calls.
+//! What a provider's API is asked for, beside recordings: calls that no webhook told of, live calls, and calls that whoever
+//! started them makes known.
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
 use crate::{
-    domain::NewEvent,
+    domain::{NewEvent, Phone},
     env::{Env, EnvError},
 };
+
+/// Characters of the longest name of a chat.
+const LONGEST_CHAT: usize = 128;
 
 /// Whether a provider's API is asked from time to time for what no webhook brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +48,34 @@ pub struct Page {
     pub events: Vec<NewEvent>,
     /// Where the rest is; `None` when that was all.
     pub next: Option<String>,
+}
+
+/// A call that was started: by us, or elsewhere.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartedCall {
+    /// The id of whoever holds the conversation.
+    pub conversation_id: Option<String>,
+    /// The carrier's id.
+    pub call_sid: Option<String>,
+    /// The id in the system of whoever ordered it.
+    pub chat_id: Option<String>,
+    /// Whom.
+    pub called_number: Option<Phone>,
+    /// The agent.
+    pub agent_id: Option<String>,
+}
+
+impl StartedCall {
+    /// A digest of all that is said of it: who says more of a call tells something new.
+    pub fn digest(&self) -> String {
+        let said = serde_json::to_vec(self).expect("texts can be written");
+        hex::encode(Sha256::digest(said))
+    }
+}
+
+/// Whether a chat may have that name: whatever the system of whoever ordered the call uses, within reason.
+pub fn is_chat_id(text: &str) -> bool {
+    (1..=LONGEST_CHAT).contains(&text.chars().count()) && text == text.trim() && !text.chars().any(char::is_control)
 }
 
 /// How starting to record a live call ended.

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-pub use api::{Live, Page, Polling};
+pub use api::{Live, Page, Polling, StartedCall, is_chat_id};
 
 use crate::{
     domain::{Call, CallFacts, Convention, Event, NewEvent, ProviderId, StepError, Transcript},
@@ -83,6 +83,15 @@ pub trait Provider: Source {
     /// When it cannot be asked, with the verdict.
     async fn poll(&self, _since: DateTime<Utc>, _page: Option<&str>) -> Result<Page, StepError> {
         Ok(Page::default())
+    }
+
+    /// A call that was started elsewhere, as the event that makes it known: what is told of it later is tied to it, by each of
+    /// its names.
+    ///
+    /// # Errors
+    /// [`Unusable::Field`], when it is no call of this provider, or one of its names cannot be its name.
+    fn registered(&self, _call: &StartedCall, _at: DateTime<Utc>) -> Result<NewEvent, Unusable> {
+        Err(Unusable::Field { field: "call_sid".to_owned(), detail: "not an id".to_owned() })
     }
 
     /// Whether it can [`Provider::record`].

@@ -3,17 +3,21 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
 use shared::{
     clock::Clock,
-    db::{self, Db},
-    domain::{Call, CallId, CallStatus, Event, EventKind, NewEvent, ProviderId},
+    db::{
+        self, Db,
+        settle::{End, Settlement, settle},
+    },
+    domain::{Call, CallId, CallStatus, Event, EventKind, NewEvent, NewJob, ProviderId, Recording, Step, Wake, Write},
     env::Env,
-    providers::{Providers, elevenlabs},
+    providers::{Providers, StartedCall, elevenlabs},
     testing::{Scratch, Shape},
     tying,
 };
+use uuid::Uuid;
 
 use crate::outside;
 
@@ -50,7 +54,7 @@ fn events() -> [NewEvent; 4] {
             "external_number": "+393331230088", "call_sid": SID,
         }},
     });
-    let started = elevenlabs::StartedCall {
+    let started = StartedCall {
         conversation_id: Some("conv_7".into()),
         called_number: shared::domain::Phone::parse("+393331230088"),
         ..Default::default()
@@ -152,4 +156,66 @@ async fn two_conversations_over_one_telephone_call_stay_two() {
     }
     assert_ne!(ids[0], ids[1]);
     assert_eq!(ids[2], ids[0], "the recording serves the first");
+}
+
+/// A call out that was made known by its telephone call alone.
+async fn registered(db: &Db, sid: &str) -> CallId {
+    let number = shared::domain::Phone::parse("+393331230088");
+    let started = StartedCall { call_sid: Some(sid.into()), called_number: number, ..Default::default() };
+    let event = record(db, elevenlabs::started(&started, now()).unwrap()).await;
+    tie(db, &event).await.id
+}
+
+fn recording(key: &str) -> Recording {
+    Recording {
+        object_key: key.into(),
+        size_bytes: 960_044,
+        sha256: "ab".repeat(32),
+        duration_seconds: 60.0,
+        channels: 2,
+        sample_rate: 8000,
+        format: "wav".into(),
+        stored_at: now(),
+    }
+}
+
+async fn store(db: &Db, call: CallId) {
+    let job = NewJob::step(Step::Fetch, call, Wake::No);
+    let (id, owner) = (job.id, Uuid::now_v7());
+    let mut tx = db.begin().await.unwrap();
+    db::jobs::add(&mut tx, &[(job, None)], now(), now()).await.unwrap();
+    tx.commit().await.unwrap();
+    let job = db::jobs::claim(db, &[id], owner, now(), now() + TimeDelta::minutes(1)).await.unwrap().pop().unwrap();
+    let writes = vec![Write::Recording(call, recording("recordings/twilio/1.wav"))];
+    let stored = Settlement { job, end: End::Done { skipped: None }, writes, next: Vec::new() };
+    settle(db, owner, &[stored], now(), now()).await.unwrap();
+}
+
+#[tokio::test]
+async fn audio_that_names_no_more_than_a_number_goes_to_the_latest_call_without_a_recording() {
+    for shape in [Shape::Embedded, Shape::Production] {
+        let scratch = Scratch::new(shape).await;
+        let db = scratch.db().await;
+        let mut calls = Vec::new();
+        for sid in ["CA1", "CA2", "CA3"] {
+            calls.push(registered(&db, sid).await);
+        }
+        store(&db, calls[2]).await;
+        // The second is without one, too, until the first audio has come.
+        for (conversation, call) in [("conv_1", calls[1]), ("conv_2", calls[0])] {
+            let body = json!({"type": "post_call_audio", "data": {
+                "conversation_id": conversation, "called_number": "+393331230088", "full_audio": recording(conversation),
+            }});
+            let event = NewEvent {
+                provider: ELEVENLABS,
+                account: "default".into(),
+                kind: EventKind::RecordingAvailable,
+                dedupe_key: conversation.into(),
+                body: body.to_string().into_bytes(),
+            };
+            let event = record(&db, event).await;
+            assert_eq!(tie(&db, &event).await.id, call, "{conversation}");
+        }
+        db.close().await;
+    }
 }

@@ -6,7 +6,10 @@ use serde_json::{Map, Value};
 use shared::{
     db,
     domain::{Call, CallId, Conclusion, Phone, ProviderId},
-    providers::elevenlabs::{self, Api, Order, StartedCall},
+    providers::{
+        StartedCall,
+        elevenlabs::{self, Api, Order},
+    },
     testing::eventually,
 };
 

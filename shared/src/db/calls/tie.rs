@@ -116,8 +116,16 @@ async fn by_key(tx: &mut Tx, event: &Event, key: &CallKey) -> sqlx::Result<Vec<C
     Ok(ids.into_iter().map(CallId).collect())
 }
 
-/// Whether the provider knows that call by another id than the event's: then they are two, whatever else they have in common.
+/// Whether the provider knows that call by another id than the event's, or it is another telephone call: then they are two,
+/// whatever else they have in common.
 async fn is_another(tx: &mut Tx, event: &Event, facts: &CallFacts, call: CallId) -> sqlx::Result<bool> {
+    if let Some(line) = facts.key(LINE) {
+        let sql = "select value from call_keys where call_id = $1 and kind = 'call_sid'";
+        let lines: Vec<String> = within!(tx, c => sqlx::query_scalar(sql).bind(call.0).fetch_all(c).await)?;
+        if !lines.is_empty() && lines.iter().all(|other| other != line) {
+            return Ok(true);
+        }
+    }
     let Some(id) = facts.key(ID) else { return Ok(false) };
     let sql = "select count(*) from call_keys where call_id = $1 and provider = $2 and account = $3 and kind = $4
         and value <> $5";
@@ -128,16 +136,21 @@ async fn is_another(tx: &mut Tx, event: &Event, facts: &CallFacts, call: CallId)
     Ok(others > 0)
 }
 
-/// The call nearest in time with this number that has no key of a kind that the event has too (with another value).
+/// The call nearest in time with this number that has no key of a kind that the event has too (with another value). Audio that
+/// comes with the event goes to one that has none yet, if there is one.
 async fn by_phone(tx: &mut Tx, event: &Event, phone: &Phone, facts: &CallFacts) -> sqlx::Result<Option<CallId>> {
     // What we asked for comes long after its call: then what counts is when it says that the call ended.
     let ended = facts.ended_at.unwrap_or(event.received_at);
     let distance = |at: DateTime<Utc>| (at - event.received_at).abs().min((at - ended).abs());
     // Time is asked for so that only the index of numbers can answer: a plan made while the table was small may take any.
-    let sql = "select id, facts, created_at from calls where provider = $1 and account = $2 and external_phone = $3
-        and case when created_at between $4 and $5 then merged_into is null else false end";
+    let sql = concat!(
+        "select c.id, c.facts, c.created_at, exists (select 1 from recordings r where r.call_id in ",
+        family!("c.id"),
+        ") from calls c where c.provider = $1 and c.account = $2 and c.external_phone = $3
+        and case when c.created_at between $4 and $5 then c.merged_into is null else false end"
+    );
     let (from, to) = (event.received_at.min(ended) - WINDOW, event.received_at.max(ended) + WINDOW);
-    let near: Vec<(Uuid, Json<CallFacts>, DateTime<Utc>)> = within!(tx, c => {
+    let near: Vec<(Uuid, Json<CallFacts>, DateTime<Utc>, bool)> = within!(tx, c => {
         let query = sqlx::query_as(sql).bind(event.provider.as_str()).bind(&event.account).bind(phone.as_str());
         query.bind(from).bind(to).fetch_all(c).await
     })?;
@@ -148,8 +161,12 @@ async fn by_phone(tx: &mut Tx, event: &Event, phone: &Phone, facts: &CallFacts) 
         };
         same_line && !theirs.keys.iter().any(|k| facts.keys.iter().any(|mine| mine.kind == k.kind))
     };
-    let fitting = near.into_iter().filter(|(_, Json(theirs), at)| distance(*at) <= WINDOW && fits(theirs));
-    Ok(fitting.min_by_key(|(id, _, at)| (distance(*at), *id)).map(|(id, ..)| CallId(id)))
+    let has_audio =
+        |theirs: &CallFacts, recorded: bool| facts.received.is_some() && (recorded || theirs.received.is_some());
+    let fitting = near.into_iter().filter(|(_, Json(theirs), at, _)| distance(*at) <= WINDOW && fits(theirs));
+    let nearest =
+        fitting.min_by_key(|(id, Json(theirs), at, recorded)| (has_audio(theirs, *recorded), distance(*at), *id));
+    Ok(nearest.map(|(id, ..)| CallId(id)))
 }
 
 async fn create(tx: &mut Tx, event: &Event, facts: &CallFacts, now: DateTime<Utc>) -> sqlx::Result<CallId> {

@@ -15,17 +15,18 @@ pub struct Unrecorded {
     pub call_sid: String,
 }
 
-/// Calls since `since` that have a `call_sid` and no recording, newest first. Those that nobody answered have none.
+/// Calls since `since` that have a `call_sid` and no recording, newest first, each once, however many know it by that name.
+/// Those that nobody answered have none.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn unrecorded(db: &Db, since: DateTime<Utc>, limit: i64) -> sqlx::Result<Vec<Unrecorded>> {
     let sql = concat!(
-        "select c.id, k.value from calls c join call_keys k on k.call_id = c.id and k.kind = 'call_sid'
+        "select c.id, min(k.value) from calls c join call_keys k on k.call_id = c.id and k.kind = 'call_sid'
         where c.created_at >= $1 and c.merged_into is null and coalesce(c.status, '') not in ('missed', 'failed')
         and not exists (select 1 from recordings r where r.call_id in ",
         family!("c.id"),
-        ") order by c.created_at desc limit $2"
+        ") group by c.id, c.created_at order by c.created_at desc limit $2"
     );
     let rows: Vec<(Uuid, String)> = on!(db, c => sqlx::query_as(sql).bind(since).bind(limit).fetch_all(c).await)?;
     Ok(rows.into_iter().map(|(id, call_sid)| Unrecorded { call: CallId(id), call_sid }).collect())

@@ -1,11 +1,10 @@
 //! Calls out (facts: telephony §3.4): an agent rings somebody up, over a number of Twilio.
 
 use reqwest::Method;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::{Api, NAME};
-use crate::{domain::Phone, http::ClientError};
+use super::{Api, NAME, payload::is_id};
+use crate::{domain::Phone, http::ClientError, providers::StartedCall};
 
 /// Whom to call.
 #[derive(Debug, Clone)]
@@ -20,21 +19,6 @@ pub struct Order {
     pub chat_id: String,
     /// What else the agent is to know: texts, numbers, switches.
     pub variables: Map<String, Value>,
-}
-
-/// A call that was started: by us, or elsewhere.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct StartedCall {
-    /// ElevenLabs' id.
-    pub conversation_id: Option<String>,
-    /// Twilio's id.
-    pub call_sid: Option<String>,
-    /// The id in the system of whoever ordered it.
-    pub chat_id: Option<String>,
-    /// Whom.
-    pub called_number: Option<Phone>,
-    /// The agent.
-    pub agent_id: Option<String>,
 }
 
 impl Api {
@@ -54,10 +38,10 @@ impl Api {
         if answer["success"] == false {
             return Err(ClientError::nonsense(NAME, "did not start the call"));
         }
-        let text = |name: &str| answer[name].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+        let id = |name: &str| answer[name].as_str().filter(|text| is_id(text)).map(str::to_owned);
         Ok(StartedCall {
-            conversation_id: text("conversation_id"),
-            call_sid: text("callSid"),
+            conversation_id: id("conversation_id"),
+            call_sid: id("callSid"),
             chat_id: Some(order.chat_id.clone()),
             called_number: Some(order.to.clone()),
             agent_id: Some(order.agent_id.clone()),

@@ -19,13 +19,13 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 pub use self::api::Api;
-pub use self::calling::{Order, StartedCall};
+pub use self::calling::Order;
 use self::{
     lift::Lift,
     payload::Post,
     signature::{Checking, Secrets},
 };
-use super::{Page, Polling, Provider, RecordingError};
+use super::{Page, Polling, Provider, RecordingError, StartedCall};
 use crate::{
     clock::Clock,
     domain::{Call, CallFacts, Event, EventKind, NewEvent, ProviderId, Recording, StepError, Transcript},
@@ -185,6 +185,10 @@ impl Provider for ElevenLabs {
         Ok(Page { events: rows.iter().filter_map(|row| event(payload::LISTED, row)).collect(), next })
     }
 
+    fn registered(&self, call: &StartedCall, at: DateTime<Utc>) -> Result<NewEvent, Unusable> {
+        started(call, at)
+    }
+
     async fn check(&self) -> anyhow::Result<String> {
         let Some(api) = &self.api else {
             return Ok(format!("no {API_KEY}: audio comes from webhooks alone"));
@@ -245,18 +249,28 @@ pub fn event_of(conversation: &Value) -> Option<NewEvent> {
     event(payload::TRANSCRIPTION, conversation).filter(|_| api::is_over(conversation))
 }
 
-/// A call that was started through us, or elsewhere and is made known to us, as an event. `None` when nothing names it.
-pub fn started(call: &StartedCall, at: DateTime<Utc>) -> Option<NewEvent> {
-    let name = [&call.conversation_id, &call.call_sid, &call.chat_id].into_iter().flatten().next()?;
+/// A call that was started through us, or elsewhere and is made known to us, as an event.
+///
+/// # Errors
+/// [`Unusable::Field`], when a name cannot be one, or there is none.
+pub fn started(call: &StartedCall, at: DateTime<Utc>) -> Result<NewEvent, Unusable> {
     let body = json!({"type": payload::STARTED, "event_timestamp": at.timestamp(), "data": call}).to_string();
-    Post::parse(body.as_bytes()).and_then(|post| post.facts()).ok()?;
-    Some(NewEvent {
-        provider: ProviderId::new(NAME),
-        account: ACCOUNT.to_owned(),
-        kind: EventKind::CallStarted,
-        dedupe_key: format!("{}:{name}", payload::STARTED),
-        body: body.into_bytes(),
-    })
+    let known = Post::parse(body.as_bytes())?.facts()?;
+    let names = [
+        ("conversation_id", "id", &call.conversation_id),
+        ("call_sid", "call_sid", &call.call_sid),
+        ("chat_id", "chat_id", &call.chat_id),
+    ];
+    match names.into_iter().find(|(_, kind, name)| known.key(kind) != name.as_deref()) {
+        Some((field, ..)) => Err(Unusable::Field { field: field.to_owned(), detail: "not an id".to_owned() }),
+        None => Ok(NewEvent {
+            provider: ProviderId::new(NAME),
+            account: ACCOUNT.to_owned(),
+            kind: EventKind::CallStarted,
+            dedupe_key: format!("{}:{}", payload::STARTED, call.digest()),
+            body: body.into_bytes(),
+        }),
+    }
 }
 
 /// What we were told elsewhere than in a webhook, in the form of one.

@@ -9,6 +9,7 @@ use crate::{
         Agent, CallFacts, CallKey, CallStatus, Contact, Direction, EventKind, Phone, Recording, Speaker, Transcript,
         Turn,
     },
+    providers::is_chat_id,
     sources::{Unusable, loose},
 };
 
@@ -183,7 +184,7 @@ impl Post {
         let id = self.id().ok();
         let keys = self.keys(id.as_deref(), &["/data/call_sid"]);
         if keys.is_empty() {
-            return Err(missing("data.conversation_id"));
+            return Err(missing("call_sid"));
         }
         Ok(CallFacts {
             keys,
@@ -202,7 +203,7 @@ impl Post {
         let variable = |name: &str| format!("{VARIABLES}/{name}");
         let sid = call_sid.iter().find_map(|at| self.text(at)).or_else(|| self.text(&variable("system__call_sid")));
         let chats = [variable("chat_id"), "/data/chat_id".to_owned(), "/chat_id".to_owned()];
-        let chat = chats.iter().find_map(|at| self.text(at)).filter(|chat| is_chat(chat));
+        let chat = chats.iter().find_map(|at| self.text(at)).filter(|chat| is_chat_id(chat));
         let id = id.map(|id| key("id", id.to_owned()));
         let sid = sid.filter(|sid| is_id(sid)).map(|sid| key("call_sid", sid));
         [id, sid, chat.map(|chat| key("chat_id", chat))].into_iter().flatten().collect()
@@ -288,9 +289,4 @@ fn missing(field: &str) -> Unusable {
 pub(super) fn is_id(text: &str) -> bool {
     let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     (1..=LONGEST).contains(&text.len()) && text.chars().all(safe)
-}
-
-/// A chat's id is whatever the caller's own system uses.
-pub(super) fn is_chat(text: &str) -> bool {
-    (1..=LONGEST).contains(&text.len()) && !text.chars().any(char::is_control)
 }

@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 
 pub use self::dialect::{Dialect, SIGNALWIRE, TELNYX, TWILIO};
 use self::{api::Api, payload::Params, verify::Signed};
-use super::{Live, Page, Polling, Provider, RecordingError};
+use super::{Live, Page, Polling, Provider, RecordingError, StartedCall, is_chat_id};
 use crate::{
     domain::{Call, CallFacts, Convention, Direction, Event, EventKind, NewEvent, ProviderId, Speaker, StepError},
     env::{Env, EnvError},
@@ -86,11 +86,10 @@ impl Twilio {
         Ok(NewEvent { provider: self.id(), account: self.api.account().to_owned(), kind, dedupe_key, body })
     }
 
-    /// Those of these recordings of which nothing more is to come. One that cannot be understood is left out, and said so.
-    fn recordings(&self, all: &[Value]) -> Vec<NewEvent> {
-        let ended = |one: &&Value| matches!(one["status"].as_str(), Some("completed" | "absent" | "failed"));
+    /// Recordings that are listed. One that cannot be understood is left out, and said so.
+    fn recordings<'v>(&self, listed: impl IntoIterator<Item = &'v Value>) -> Vec<NewEvent> {
         let event = |one: &Value| self.event(payload::as_callback(one, payload::RECORDING), None);
-        let read = all.iter().filter(ended).filter_map(|one| {
+        let read = listed.into_iter().filter_map(|one| {
             event(one)
                 .inspect_err(
                     |error| tracing::warn!(provider = self.dialect.name, %error, "a listed recording is left out"),
@@ -170,8 +169,10 @@ impl Provider for Twilio {
         let said =
             said.map_err(|_| ClientError::nonsense(self.dialect.name, "answered with something else than the call"))?;
         let mut events = vec![said];
-        if call.facts.key("recording_sid").is_none() {
-            events.extend(self.recordings(&self.api.recordings_of(sid).await?));
+        // One may be known that was not complete when it was told of.
+        if call.facts.key("recording_sid").is_none() || !call.facts.recording_announced {
+            let listed = self.api.recordings_of(sid).await?;
+            events.extend(self.recordings(listed.iter().filter(|one| one["status"] != "deleted")));
         }
         Ok(events)
     }
@@ -185,7 +186,26 @@ impl Provider for Twilio {
             None => self.api.recordings_since(since).await?,
             Some(page) => self.api.recordings_at(page).await?,
         };
-        Ok(Page { events: self.recordings(&found.recordings), next: found.next_page_uri })
+        // What is not complete is listed again on the rounds to come.
+        let ended = |one: &&Value| matches!(one["status"].as_str(), Some("completed" | "absent" | "failed"));
+        Ok(Page { events: self.recordings(found.recordings.iter().filter(ended)), next: found.next_page_uri })
+    }
+
+    fn registered(&self, call: &StartedCall, _at: DateTime<Utc>) -> Result<NewEvent, Unusable> {
+        let unusable =
+            |field: &str, detail: &str| Unusable::Field { field: field.to_owned(), detail: detail.to_owned() };
+        let sid = call.call_sid.as_deref().filter(|sid| self.api.is_id("CA", sid));
+        let sid = sid.ok_or_else(|| unusable("call_sid", "not an id"))?;
+        if call.conversation_id.is_some() {
+            return Err(unusable("conversation_id", "whose conversation it is is not set up"));
+        }
+        if call.chat_id.as_deref().is_some_and(|chat| !is_chat_id(chat)) {
+            return Err(unusable("chat_id", "not an id"));
+        }
+        let body = payload::registered(self.api.account(), sid, call);
+        let dedupe_key = format!("registered:{}", call.digest());
+        let kind = EventKind::CallStarted;
+        Ok(NewEvent { provider: self.id(), account: self.api.account().to_owned(), kind, dedupe_key, body })
     }
 
     fn records_live(&self) -> bool {

@@ -9,6 +9,7 @@ use url::form_urlencoded;
 
 use crate::{
     domain::{CallFacts, CallKey, CallStatus, Direction, EventKind, Phone},
+    providers::{StartedCall, is_chat_id},
     sources::{Unusable, loose},
 };
 
@@ -40,6 +41,10 @@ pub(super) const CALL: &[(&str, &str)] = &[
     ("answered_by", "AnsweredBy"),
     ("parent_call_sid", "ParentCallSid"),
 ];
+
+/// Ours, of calls that were made known to us: the name that whoever started it has for it, and whom it called.
+const CHAT: &str = "TapedeckChatId";
+const CALLED: &str = "TapedeckCalledNumber";
 
 /// The fields of a callback.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +96,14 @@ pub(super) fn as_callback(resource: &Value, names: &[(&str, &str)]) -> Vec<u8> {
         }
     }
     form.finish().into_bytes()
+}
+
+/// A call that was started elsewhere and made known to us, in the form of a callback.
+pub(super) fn registered(account: &str, sid: &str, call: &StartedCall) -> Vec<u8> {
+    let told = [("AccountSid", account), ("CallSid", sid), ("CallStatus", "initiated")];
+    let (chat, called) = (call.chat_id.as_deref(), call.called_number.as_ref().map(Phone::as_str));
+    let more = [(CHAT, chat), (CALLED, called)].into_iter().filter_map(|(name, value)| Some((name, value?)));
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(told.into_iter().chain(more)).finish().into_bytes()
 }
 
 /// A form as an object.
@@ -157,7 +170,9 @@ pub(super) fn facts(params: &Params) -> CallFacts {
     let id = call_sid.or_else(|| params.id("ConferenceSid"));
     let key =
         |kind: &str, value: Option<&str>| value.map(|value| CallKey { kind: kind.to_owned(), value: value.to_owned() });
-    let keys = [key("id", id), key("call_sid", call_sid), key("recording_sid", params.id("RecordingSid"))];
+    let chat = params.text(CHAT).filter(|chat| is_chat_id(chat));
+    let recording = params.id("RecordingSid");
+    let keys = [key("id", id), key("call_sid", call_sid), key("recording_sid", recording), key("chat_id", chat)];
     let facts = CallFacts {
         keys: keys.into_iter().flatten().collect(),
         provider_call_id: id.map(str::to_owned),
@@ -212,8 +227,10 @@ fn of_call(params: &Params, facts: CallFacts) -> CallFacts {
 
 /// Who spoke to whom. A call that came in goes from the other party to us, every other one the other way round.
 fn parties(params: &Params) -> CallFacts {
-    let Some(direction) = params.text("Direction") else { return CallFacts::default() };
     let phone = |name: &str| params.text(name).and_then(Phone::parse);
+    let Some(direction) = params.text("Direction") else {
+        return CallFacts { external_phone: phone(CALLED), ..CallFacts::default() };
+    };
     let (from, to) = (phone("From"), phone("To"));
     let (direction, external_phone, internal_phone) = match direction {
         "inbound" => (Direction::Inbound, from, to),
