@@ -144,7 +144,7 @@ async fn every_sample_call_becomes_its_turns() {
             let speaker = [Speaker::Caller, Speaker::Agent][said.channel];
             assert_eq!((heard.text.as_str(), heard.speaker), (said.text.as_str(), speaker));
             let off = (heard.start - said.start).abs().max((heard.end - said.end).abs());
-            assert!(off < 0.15, "{off:.2} s off: {heard:?}");
+            assert!(off < 0.12, "{off:.2} s off: {heard:?}");
         }
         assert!(transcript.timed && transcript.cost.is_some_and(|cost| cost > 0.0));
         assert!(transcript.billed_seconds < sample.duration * 1.3, "silence is not paid for");
