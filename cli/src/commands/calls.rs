@@ -131,7 +131,8 @@ impl Show {
             println!("{}", serde_json::to_string_pretty(&CallDetail::load(app, call).await?)?);
             return Ok(());
         }
-        let report = db::reports::load(&app.db, call.clone(), None).await?;
+        let family = db::calls::family(&app.db, call.id).await?;
+        let report = db::reports::load(&app.db, call.clone(), &family, None).await?;
         let jobs = console::jobs(&app.db, call.id).await?;
         let cost = spending::of(&app.db, call.id).await?.iter().map(Sum::dollars).sum();
         known(&call, &report, app.links.link(&call), cost);

@@ -154,7 +154,8 @@ impl CallDetail {
     /// When the database is away.
     pub async fn load(app: &App, call: Call) -> sqlx::Result<Self> {
         let id = call.id;
-        let report = reports::load(&app.db, call, None).await?;
+        let family = shared::db::calls::family(&app.db, call.id).await?;
+        let report = reports::load(&app.db, call, &family, None).await?;
         let events = console::events(&app.db, id).await?;
         let jobs = console::jobs(&app.db, id).await?;
         let deliveries = console::deliveries(&app.db, id).await?;

@@ -53,7 +53,8 @@ impl Conversation {
     /// # Errors
     /// When the database is away.
     pub async fn load(app: &App, call: Call) -> sqlx::Result<Self> {
-        let report = reports::load(&app.db, call, None).await?;
+        let family = shared::db::calls::family(&app.db, call.id).await?;
+        let report = reports::load(&app.db, call, &family, None).await?;
         let key = report.recording.as_ref().map(|recording| recording.object_key.as_str());
         let (recording_url, duration_seconds) =
             (playback::url(app, &report.call, key).await, report.duration_seconds());

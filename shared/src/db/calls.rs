@@ -3,11 +3,11 @@
 mod tie;
 
 use chrono::{DateTime, Utc};
-use sqlx::types::Json;
+use sqlx::{QueryBuilder, types::Json};
 pub use tie::tie;
 use uuid::Uuid;
 
-use super::{Db, Tx, unreadable};
+use super::{Db, PushIds, Tx, unreadable};
 use crate::domain::{Call, CallFacts, CallId, Conclusion, ProviderId, QueueName};
 
 /// A call that a step is to work on.
@@ -15,9 +15,9 @@ use crate::domain::{Call, CallFacts, CallId, Conclusion, ProviderId, QueueName};
 pub struct Found {
     /// The call; where two were found to be one, the one that it became.
     pub call: Call,
-    /// Whether others were merged into it.
-    pub has_merged: bool,
-    /// Whether a job of that queue still works on one of them.
+    /// Its [`family`].
+    pub family: Vec<CallId>,
+    /// Whether a job of that queue still works on another one of them.
     pub is_busy: bool,
 }
 
@@ -74,22 +74,44 @@ pub async fn find_for(db: &Db, id: CallId, queue: &QueueName) -> sqlx::Result<Op
         #[sqlx(flatten)]
         call: Row,
         has_merged: bool,
-        is_busy: bool,
     }
     let sql = "select c.id, c.provider, c.account, c.facts, c.conclusion, c.created_at,
-            exists (select 1 from calls k where k.merged_into = c.id) as has_merged,
-            exists (select 1 from calls k join jobs j on j.call_id = k.id
-                where k.merged_into = c.id and j.queue = $2 and j.state = 'running') as is_busy
+            exists (select 1 from calls k where k.merged_into = c.id) as has_merged
         from calls c where c.id = $1 and c.merged_into is null
         union all
-        select o.id, o.provider, o.account, o.facts, o.conclusion, o.created_at, true, false
+        select o.id, o.provider, o.account, o.facts, o.conclusion, o.created_at, true
         from calls m join calls o on o.id = m.merged_into where m.id = $1";
-    let line: Option<Line> = on!(db, c => sqlx::query_as(sql).bind(id.0).bind(queue.as_str()).fetch_optional(c).await)?;
-    let found = |line: Line| {
-        let Line { call, has_merged, is_busy } = line;
-        Ok(Found { call: call.try_into()?, has_merged, is_busy })
-    };
-    line.map(found).transpose()
+    let line: Option<Line> = on!(db, c => sqlx::query_as(sql).bind(id.0).fetch_optional(c).await)?;
+    let Some(Line { call, has_merged }) = line else { return Ok(None) };
+    let call: Call = call.try_into()?;
+    if !has_merged {
+        return Ok(Some(Found { family: vec![call.id], call, is_busy: false }));
+    }
+    let family = family(db, call.id).await?;
+    let is_busy = is_busy(db, &family[1..], queue).await?;
+    Ok(Some(Found { call, family, is_busy }))
+}
+
+async fn is_busy(db: &Db, calls: &[CallId], queue: &QueueName) -> sqlx::Result<bool> {
+    let running: i64 = on!(db, c => {
+        let mut query = QueryBuilder::new("select count(*) from jobs where state = 'running' and queue = ");
+        query.push_bind(queue.as_str()).push(" and call_id").push_ids(calls);
+        query.build_query_scalar().fetch_one(c).await
+    })?;
+    Ok(running > 0)
+}
+
+/// A call and those that were merged into it, whose results are its own where it has none (docs/adr/0014). It is the oldest, and
+/// comes first, also in the order of ids.
+///
+/// # Errors
+/// When the database is away.
+pub async fn family(db: &Db, id: CallId) -> sqlx::Result<Vec<CallId>> {
+    let sql = "select id from calls where merged_into = $1";
+    let merged: Vec<Uuid> = on!(db, c => sqlx::query_scalar(sql).bind(id.0).fetch_all(c).await)?;
+    let mut family: Vec<CallId> = std::iter::once(id).chain(merged.into_iter().map(CallId)).collect();
+    family.sort();
+    Ok(family)
 }
 
 /// The calls that were merged into this one, as they were then.
@@ -105,6 +127,9 @@ pub async fn merged_into(db: &Db, id: CallId) -> sqlx::Result<Vec<Call>> {
 
 /// How work on a merged call ended is how work on the other one ended, unless that knows better.
 pub(super) async fn share_conclusion(tx: &mut Tx, survivor: CallId, merged: CallId) -> sqlx::Result<()> {
+    let recorded = "update calls set conclusion = null where id = $1 and conclusion = 'not-recorded'
+        and exists (select 1 from recordings where call_id = $2)";
+    within!(&mut *tx, c => sqlx::query(recorded).bind(survivor.0).bind(merged.0).execute(c).await.map(drop))?;
     let sql = "update calls set conclusion = (select m.conclusion from calls m where m.id = $2)
         where id = $1 and exists (select 1 from calls m where m.id = $2 and m.conclusion <> 'not-recorded'
             and (coalesce(calls.conclusion, 'not-recorded') = 'not-recorded'

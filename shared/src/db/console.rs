@@ -11,13 +11,13 @@ use chrono::{DateTime, Utc};
 pub use dead::{DeadFilter, DeadGroup, DeadJob, dead, dead_groups};
 pub use list::{CallFilter, CallLine, Cursor, calls};
 use serde::Serialize;
-use sqlx::types::Json;
+use sqlx::{QueryBuilder, types::Json};
 pub use timeline::{EventLine, FailureLine, JobLine, events, jobs};
 pub use unrecorded::{Unrecorded, unrecorded};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Db, calls as call_rows};
+use super::{Db, PushIds, calls as call_rows};
 use crate::domain::{Call, CallId, ProviderId};
 
 /// The call of that name: our id, or any key of one of these providers. With no providers given, of any.
@@ -61,13 +61,11 @@ pub struct DeliveryLine {
 /// # Errors
 /// When the database is away.
 pub async fn deliveries(db: &Db, call: CallId) -> sqlx::Result<Vec<DeliveryLine>> {
-    let sql = concat!(
-        "select sink, milestone, refs, delivered_at from deliveries where call_id in ",
-        family!("$1"),
-        " order by delivered_at, sink, milestone"
-    );
-    let rows: Vec<(String, String, Json<serde_json::Value>, DateTime<Utc>)> =
-        on!(db, c => sqlx::query_as(sql).bind(call.0).fetch_all(c).await)?;
+    let family = call_rows::family(db, call).await?;
+    let rows: Vec<(String, String, Json<serde_json::Value>, DateTime<Utc>)> = on!(db, c => {
+        let mut query = QueryBuilder::new("select sink, milestone, refs, delivered_at from deliveries where call_id");
+        query.push_ids(&family).push(" order by delivered_at, sink, milestone").build_query_as().fetch_all(c).await
+    })?;
     let line = |(sink, milestone, Json(refs), delivered_at)| DeliveryLine { sink, milestone, refs, delivered_at };
     Ok(rows.into_iter().map(line).collect())
 }

@@ -1,25 +1,23 @@
 //! What sinks hold.
 
-use sqlx::types::Json;
+use sqlx::{QueryBuilder, types::Json};
 use uuid::Uuid;
 
-use super::{Db, unreadable};
+use super::{Db, PushIds, unreadable};
 use crate::domain::{CallId, Delivery, Milestone, SinkId};
 
-/// What a sink holds of a call and of those that were merged into it: one delivery of each milestone, and those that it
+/// What a sink holds of a call and its [`family`](super::calls::family): one delivery of each milestone, and those that it
 /// outranks, with the call that each was made for. One that came to its end outranks others, then the call's own does, then
 /// the older call's.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn of(db: &Db, call: CallId, sink: &SinkId) -> sqlx::Result<(Vec<Delivery>, Vec<(CallId, Delivery)>)> {
-    let sql = concat!(
-        "select call_id, milestone, content_hash, refs from deliveries where call_id in ",
-        family!("$1"),
-        " and sink = $2"
-    );
-    let rows: Vec<(Uuid, String, String, Json<serde_json::Value>)> =
-        on!(db, c => sqlx::query_as(sql).bind(call.0).bind(sink.as_str()).fetch_all(c).await)?;
+pub async fn of(db: &Db, family: &[CallId], sink: &SinkId) -> sqlx::Result<(Vec<Delivery>, Vec<(CallId, Delivery)>)> {
+    let rows: Vec<(Uuid, String, String, Json<serde_json::Value>)> = on!(db, c => {
+        let mut query = QueryBuilder::new("select call_id, milestone, content_hash, refs from deliveries where call_id");
+        query.push_ids(family).push(" and sink = ").push_bind(sink.as_str());
+        query.build_query_as().fetch_all(c).await
+    })?;
     let mut all: Vec<(CallId, Delivery)> = rows.into_iter().map(read).collect::<Result<_, _>>()?;
     let unfinished = |delivery: &Delivery| delivery.content_hash == Delivery::UNFINISHED;
     all.sort_by_key(|(of, delivery)| (delivery.milestone, unfinished(delivery), *of));

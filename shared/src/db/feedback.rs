@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{QueryBuilder, types::Json};
 use uuid::Uuid;
 
-use super::{Db, PushIds, jobs};
+use super::{Db, PushIds, calls::family, jobs};
 use crate::domain::{CallId, Feedback, JobId, NewJob, QueueName, Step, Wake};
 
 /// The feedback of a call, else of one that was merged into it.
@@ -14,16 +14,18 @@ use crate::domain::{CallId, Feedback, JobId, NewJob, QueueName, Step, Wake};
 /// # Errors
 /// When the database is away.
 pub async fn find(db: &Db, call: CallId) -> sqlx::Result<Option<Feedback>> {
-    Ok(kept(db, call).await?.map(|(feedback, _)| feedback))
+    Ok(kept(db, &family(db, call).await?).await?.map(|(feedback, _)| feedback))
 }
 
-/// The feedback of a call, and whether it is to be made anew.
+/// The feedback of the first of these calls, in the order of ids, that has any; and whether it is to be made anew.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn kept(db: &Db, call: CallId) -> sqlx::Result<Option<(Feedback, bool)>> {
-    let sql = concat!("select body, renew from feedback where call_id in ", family!("$1"), " order by call_id limit 1");
-    let row: Option<(Json<Feedback>, bool)> = on!(db, c => sqlx::query_as(sql).bind(call.0).fetch_optional(c).await)?;
+pub async fn kept(db: &Db, calls: &[CallId]) -> sqlx::Result<Option<(Feedback, bool)>> {
+    let row: Option<(Json<Feedback>, bool)> = on!(db, c => {
+        let mut query = QueryBuilder::new("select body, renew from feedback where call_id");
+        query.push_ids(calls).push(" order by call_id").build_query_as().fetch_optional(c).await
+    })?;
     Ok(row.map(|(Json(body), renew)| (body, renew)))
 }
 
@@ -35,15 +37,20 @@ pub async fn of_transcribed(db: &Db, calls: &[CallId]) -> sqlx::Result<HashMap<C
     if calls.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<(Uuid, Option<Json<Feedback>>)> = on!(db, c => {
-        let mut query = QueryBuilder::new(concat!(
-            "select c.id, (select f.body from feedback f where f.call_id in ", family!("c.id"),
-            " order by f.call_id limit 1) from calls c
-            where exists (select 1 from transcripts t where t.call_id in ", family!("c.id"), ") and c.id",
-        ));
-        query.push_ids(calls).build_query_as().fetch_all(c).await
-    })?;
-    Ok(rows.into_iter().map(|(call, body)| (CallId(call), body.map(|Json(body)| body))).collect())
+    let own =
+        "select t.call_id, f.body from transcripts t left join feedback f on f.call_id = t.call_id where t.call_id";
+    let merged = "select k.merged_into, f.body from calls k join transcripts t on t.call_id = k.id
+        left join feedback f on f.call_id = k.id where k.merged_into";
+    let mut known = HashMap::new();
+    for sql in [own, merged] {
+        let rows: Vec<(Uuid, Option<Json<Feedback>>)> =
+            on!(db, c => QueryBuilder::new(sql).push_ids(calls).build_query_as().fetch_all(c).await)?;
+        for (call, body) in rows {
+            let feedback = known.entry(CallId(call)).or_insert(None);
+            *feedback = feedback.take().or(body.map(|Json(body)| body));
+        }
+    }
+    Ok(known)
 }
 
 /// Has feedback on these calls made anew: marks what they have, which stays in use meanwhile, and wakes their jobs. Returns
@@ -62,8 +69,9 @@ pub async fn renew(db: &Db, calls: &[CallId], now: DateTime<Utc>) -> sqlx::Resul
     jobs::lock(&mut tx, &ids).await?;
     let waiting = jobs::add(&mut tx, &batch, now, now).await?;
     within!(&mut tx, c => {
-        let mut query = QueryBuilder::new("update feedback set renew = true where call_id in (select id from calls where id");
-        query.push_ids(calls).push(" or merged_into").push_ids(calls).push(")");
+        let mut query =
+            QueryBuilder::new("update feedback set renew = true where call_id in (select id from calls where id");
+        query.push_ids(calls).push(" union all select id from calls where merged_into").push_ids(calls).push(")");
         query.build().execute(c).await.map(drop)
     })?;
     tx.commit().await?;

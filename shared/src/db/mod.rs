@@ -30,15 +30,6 @@ macro_rules! within {
     };
 }
 
-/// The ids of a call and of those that were merged into it, as a part of a statement. Results stay with the call that they were
-/// written for, and are the other's where that has none of its own (docs/adr/0014). It is the oldest of them, so that its own
-/// come first in the order of ids.
-macro_rules! family {
-    ($id:literal) => {
-        concat!("(select k.id from calls k where k.id = ", $id, " or k.merged_into = ", $id, ")")
-    };
-}
-
 pub mod budgets;
 pub mod calls;
 pub mod console;

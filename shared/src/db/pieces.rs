@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{QueryBuilder, types::Json};
 
-use super::{Db, PushIds, Tx, jobs};
+use super::{Db, PushIds, Tx, calls::family, jobs};
 use crate::domain::{CallId, NewJob, Step, Wake};
 
 /// The replies kept for a step of a call and of those that were merged into it, each with its key.
@@ -13,9 +13,12 @@ use crate::domain::{CallId, NewJob, Step, Wake};
 /// # Errors
 /// When the database is away.
 pub async fn of(db: &Db, call: CallId, step: Step) -> sqlx::Result<Vec<(String, Value)>> {
-    let sql = concat!("select key, reply from pieces where step = $2 and call_id in ", family!("$1"));
-    let rows: Vec<(String, Json<Value>)> =
-        on!(db, c => sqlx::query_as(sql).bind(call.0).bind(step.as_str()).fetch_all(c).await)?;
+    let family = family(db, call).await?;
+    let rows: Vec<(String, Json<Value>)> = on!(db, c => {
+        let mut query = QueryBuilder::new("select key, reply from pieces where step = ");
+        query.push_bind(step.as_str()).push(" and call_id").push_ids(&family);
+        query.build_query_as().fetch_all(c).await
+    })?;
     Ok(rows.into_iter().map(|(key, Json(reply))| (key, reply)).collect())
 }
 
@@ -38,14 +41,17 @@ pub async fn keep(db: &Db, call: CallId, step: Step, key: &str, reply: &Value, n
     tx.commit().await
 }
 
-/// Whether replies were kept for a step of a call since then.
+/// Whether replies were kept for a step of a call, or of one that was merged into it, since then.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn any_since(db: &Db, call: CallId, step: Step, since: DateTime<Utc>) -> sqlx::Result<bool> {
-    let sql = concat!("select count(*) from pieces where step = $2 and heard_at >= $3 and call_id in ", family!("$1"));
-    let count: i64 =
-        on!(db, c => sqlx::query_scalar(sql).bind(call.0).bind(step.as_str()).bind(since).fetch_one(c).await)?;
+    let family = family(db, call).await?;
+    let count: i64 = on!(db, c => {
+        let mut query = QueryBuilder::new("select count(*) from pieces where step = ");
+        query.push_bind(step.as_str()).push(" and heard_at >= ").push_bind(since).push(" and call_id").push_ids(&family);
+        query.build_query_scalar().fetch_one(c).await
+    })?;
     Ok(count > 0)
 }
 
@@ -54,25 +60,36 @@ pub async fn any_since(db: &Db, call: CallId, step: Step, since: DateTime<Utc>) 
 /// # Errors
 /// When the database is away.
 pub async fn discard(db: &Db, call: CallId, keys: &[String]) -> sqlx::Result<()> {
-    let sql = concat!("delete from pieces where key = $2 and call_id in ", family!("$1"));
+    let family = family(db, call).await?;
     for key in keys {
-        on!(db, c => sqlx::query(sql).bind(call.0).bind(key).execute(c).await.map(drop))?;
+        on!(db, c => {
+            let mut query = QueryBuilder::new("delete from pieces where key = ");
+            query.push_bind(key).push(" and call_id").push_ids(&family).build().execute(c).await.map(drop)
+        })?;
     }
     Ok(())
 }
 
-/// Forgets the replies kept for these calls and for those that were merged into them; for one step alone, or for all.
+/// Forgets the replies kept for these calls; for one step alone, or for all.
 pub(super) async fn forget(tx: &mut Tx, calls: impl Iterator<Item = CallId>, step: Option<Step>) -> sqlx::Result<()> {
     let calls: Vec<CallId> = calls.collect();
     if calls.is_empty() {
         return Ok(());
     }
     within!(tx, c => {
-        let mut query = QueryBuilder::new("delete from pieces where call_id in (select id from calls where id");
-        query.push_ids(&calls).push(" or merged_into").push_ids(&calls).push(")");
+        let mut query = QueryBuilder::new("delete from pieces where call_id");
+        query.push_ids(&calls);
         if let Some(step) = step {
             query.push(" and step = ").push_bind(step.as_str());
         }
         query.build().execute(c).await.map(drop)
     })
+}
+
+/// Forgets those of a call and of one that was merged into it when either has the words, or the work is over.
+pub(super) async fn forget_merged(tx: &mut Tx, survivor: CallId, merged: CallId) -> sqlx::Result<()> {
+    let sql = "delete from pieces where call_id in ($1, $2) and (
+        (step = 'transcribe' and exists (select 1 from transcripts where call_id in ($1, $2)))
+        or exists (select 1 from calls where id = $1 and conclusion is not null))";
+    within!(tx, c => sqlx::query(sql).bind(survivor.0).bind(merged.0).execute(c).await.map(drop))
 }

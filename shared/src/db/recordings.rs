@@ -1,8 +1,9 @@
 //! Stored recordings.
 
 use chrono::{DateTime, Utc};
+use sqlx::QueryBuilder;
 
-use super::Db;
+use super::{Db, PushIds, calls::family};
 use crate::domain::{CallId, Recording};
 
 #[derive(sqlx::FromRow)]
@@ -29,7 +30,17 @@ impl From<Row> for Recording {
 /// # Errors
 /// When the database is away.
 pub async fn find(db: &Db, call: CallId) -> sqlx::Result<Option<Recording>> {
-    let sql = concat!("select * from recordings where call_id in ", family!("$1"), " order by call_id limit 1");
-    let row: Option<Row> = on!(db, c => sqlx::query_as(sql).bind(call.0).fetch_optional(c).await)?;
+    of(db, &family(db, call).await?).await
+}
+
+/// The recording of the first of these calls, in the order of ids, that has one.
+///
+/// # Errors
+/// When the database is away.
+pub async fn of(db: &Db, calls: &[CallId]) -> sqlx::Result<Option<Recording>> {
+    let row: Option<Row> = on!(db, c => {
+        let mut query = QueryBuilder::new("select * from recordings where call_id");
+        query.push_ids(calls).push(" order by call_id").build_query_as().fetch_optional(c).await
+    })?;
     Ok(row.map(Into::into))
 }

@@ -3,7 +3,7 @@
 use chrono::NaiveDate;
 use sqlx::{FromRow, QueryBuilder};
 
-use super::{Db, pieces};
+use super::{Db, PushIds, calls::family, pieces};
 use crate::domain::{CallId, Micros, Purchase, Spending};
 
 /// A line to be written: a paid request, or only that less is owed for a day.
@@ -119,12 +119,12 @@ const SUM: &str = "count(*) as requests, coalesce(sum(seconds), 0.0) as seconds,
 /// # Errors
 /// When the database is away.
 pub async fn of(db: &Db, call: CallId) -> sqlx::Result<Vec<Sum>> {
-    let sql = format!(
-        "select day, step, model, {SUM} from spending where call_id in {} group by day, step, model order by day, step, model",
-        family!("$1")
-    );
-    let sql = sqlx::AssertSqlSafe(sql);
-    on!(db, c => sqlx::query_as(sql).bind(call.0).fetch_all(c).await)
+    let family = family(db, call).await?;
+    on!(db, c => {
+        let mut query = QueryBuilder::new("select day, step, model, ");
+        query.push(SUM).push(" from spending where call_id").push_ids(&family);
+        query.push(" group by day, step, model order by day, step, model").build_query_as().fetch_all(c).await
+    })
 }
 
 /// What was paid since that day, by day, step and model.

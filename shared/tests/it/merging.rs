@@ -146,7 +146,7 @@ async fn what_was_done_for_a_merged_call_is_kept_and_its_work_goes_on(db: Db) {
     assert_eq!(db::recordings::find(&db, first).await.unwrap(), Some(stored));
     assert_eq!(db::transcripts::find(&db, first).await.unwrap().unwrap().model, "theirs");
     assert_eq!(db::feedback::find(&db, first).await.unwrap().unwrap().model, "theirs");
-    assert_eq!(db::deliveries::of(&db, first, &SINK).await.unwrap(), (vec![told], Vec::new()));
+    assert_eq!(db::deliveries::of(&db, &[first, second], &SINK).await.unwrap(), (vec![told], Vec::new()));
     assert_eq!(db::calls::find(&db, first).await.unwrap().unwrap().conclusion, Some(Conclusion::Analyzed));
     let known = db::feedback::of_transcribed(&db, &[first]).await.unwrap();
     assert!(known[&first].is_some(), "and can be asked for anew");
@@ -224,7 +224,7 @@ async fn of_two_deliveries_the_finished_one_is_held_and_else_the_survivors_own(d
             begin(&db, NewJob::sync(call, SINK)).await.done(&db, writes, Vec::new()).await;
         }
         let (held, outranked) = if own_is_held { (own, (second, other)) } else { (other, (first, own)) };
-        assert_eq!(db::deliveries::of(&db, first, &SINK).await.unwrap(), (vec![held], vec![outranked]));
+        assert_eq!(db::deliveries::of(&db, &[first, second], &SINK).await.unwrap(), (vec![held], vec![outranked]));
     }
 }
 
@@ -249,17 +249,17 @@ async fn work_on_a_merged_call_is_seen_by_the_survivors_job_of_that_step_alone(d
     let (sync, transcribe) = (NewJob::sync(first, SINK), NewJob::step(Step::Transcribe, first, Wake::No));
     let found = async |job: &NewJob| {
         let found = db::calls::find_for(&db, first, &job.queue()).await.unwrap().unwrap();
-        (found.call.id, found.has_merged, found.is_busy)
+        (found.call.id, found.family, found.is_busy)
     };
     let syncing = begin(&db, NewJob::sync(second, SINK)).await;
-    assert_eq!(found(&sync).await, (first, false, false));
+    assert_eq!(found(&sync).await, (first, vec![first], false));
     merge(&db).await;
-    assert_eq!(found(&sync).await, (first, true, true));
-    assert_eq!(found(&transcribe).await, (first, true, false));
+    assert_eq!(found(&sync).await, (first, vec![first, second], true));
+    assert_eq!(found(&transcribe).await, (first, vec![first, second], false));
     let merged = db::calls::find_for(&db, second, &sync.queue()).await.unwrap().unwrap();
-    assert_eq!((merged.call.id, merged.is_busy), (first, false));
+    assert_eq!(merged.call.id, first);
     syncing.done(&db, Vec::new(), Vec::new()).await;
-    assert_eq!(found(&sync).await, (first, true, false));
+    assert_eq!(found(&sync).await, (first, vec![first, second], false));
 }
 
 /// So many statements of this database wait for another one's lock.

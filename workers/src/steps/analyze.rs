@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use async_trait::async_trait;
 use shared::{
     clock::Clock,
-    db::{self, Db},
+    db::{self, Db, calls::Found},
     domain::{
         Call, Conclusion, Feedback, Job, Layout, Milestone, NewJob, Outcome, Reason, Recording, Redact, Step,
         StepError, Transcript, VerdictExt, Write, measure, reached_voicemail,
@@ -104,17 +104,17 @@ impl Run for Analyze {
     }
 
     async fn run(&self, job: &Job) -> Result<Outcome, StepError> {
-        let call = match call::of(&self.db, job).await? {
-            Ok(found) => found.call,
+        let Found { call, family, .. } = match call::of(&self.db, job).await? {
+            Ok(found) => found,
             Err(merged) => return Ok(merged),
         };
         let id = call.id;
-        let renewed = match db::feedback::kept(&self.db, call.id).await.or_ours()? {
+        let renewed = match db::feedback::kept(&self.db, &family).await.or_ours()? {
             Some((_, false)) => return Ok(self.concluded(call, Conclusion::Analyzed)),
             Some((_, true)) => true,
             None => false,
         };
-        let transcript = db::transcripts::find(&self.db, call.id).await.or_ours()?;
+        let transcript = db::transcripts::of(&self.db, &family).await.or_ours()?;
         let kept = transcript.ok_or_else(|| anyhow!("it has no transcript")).or_fail("transcript-gone")?;
         // What was transcribed before redaction was switched on may hold more than it should.
         let transcript = self.redact.apply(kept.clone());

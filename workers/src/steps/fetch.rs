@@ -15,7 +15,7 @@ use chrono::Datelike;
 use shared::{
     audio::{NotAudio, Probe},
     clock::Clock,
-    db::{self, Db},
+    db::{self, Db, calls::Found},
     domain::{
         Call, Conclusion, Job, Milestone, NewJob, Outcome, ProviderId, Recording, Step, StepError, VerdictExt, Wake,
         Write,
@@ -177,11 +177,11 @@ impl Run for Fetch {
     }
 
     async fn run(&self, job: &Job) -> Result<Outcome, StepError> {
-        let call = match call::of(&self.db, job).await? {
-            Ok(found) => found.call,
+        let Found { call, family, .. } = match call::of(&self.db, job).await? {
+            Ok(found) => found,
             Err(merged) => return Ok(merged),
         };
-        if let Some(kept) = db::recordings::find(&self.db, call.id).await.or_ours()? {
+        if let Some(kept) = db::recordings::of(&self.db, &family).await.or_ours()? {
             self.tidy(&call, &kept).await;
             return Ok(Outcome { next: self.next(&call), ..Outcome::default() });
         }

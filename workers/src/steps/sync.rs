@@ -53,13 +53,14 @@ impl Run for Sync {
             Err(merged) => return Ok(merged),
         };
         let id = found.call.id;
-        let mut report = db::reports::load(&self.db, found.call, Some(sink_id)).await.or_ours()?;
-        if found.has_merged {
+        let mut report = db::reports::load(&self.db, found.call, &found.family, Some(sink_id)).await.or_ours()?;
+        let has_merged = found.family.len() > 1;
+        if has_merged {
             report.merged = db::calls::merged_into(&self.db, id).await.or_ours()?;
         }
         report.recording_link = has_recording(&report).then(|| self.links.link(&report.call)).flatten();
         // Another one's job may have written something whose reply was lost.
-        report.maybe_written = job.claims > 1 || found.has_merged;
+        report.maybe_written = job.claims > 1 || has_merged;
         let brought = sink.deliver(&report).await?;
         let withdrawn = withdraw(sink.as_ref(), &report, &brought).await;
         let brought = brought.into_iter().map(|delivery| Write::Delivery(id, sink_id.clone(), delivery));

@@ -8,7 +8,7 @@ use futures::TryStreamExt;
 use shared::{
     audio::{Survey, Waveform},
     clock::Clock,
-    db::{self, Db},
+    db::{self, Db, calls::Found},
     domain::{
         Call, Conclusion, Convention, Job, Milestone, NewJob, Outcome, ProviderId, Recording, Redact, Speaker, Step,
         StepError, Transcript, VerdictExt, Wake, Write,
@@ -132,16 +132,16 @@ impl Run for Transcribe {
     }
 
     async fn run(&self, job: &Job) -> Result<Outcome, StepError> {
-        let call = match call::of(&self.db, job).await? {
-            Ok(found) => found.call,
+        let Found { call, family, .. } = match call::of(&self.db, job).await? {
+            Ok(found) => found,
             Err(merged) => return Ok(merged),
         };
         let mut outcome = Outcome::default();
         outcome.next.push(NewJob::step(Step::Analyze, call.id, Wake::No));
-        if db::transcripts::find(&self.db, call.id).await.or_ours()?.is_some() {
+        if db::transcripts::of(&self.db, &family).await.or_ours()?.is_some() {
             return Ok(outcome);
         }
-        let recording = db::recordings::find(&self.db, call.id).await.or_ours()?;
+        let recording = db::recordings::of(&self.db, &family).await.or_ours()?;
         let (recording, speech) = match (recording, &self.speech) {
             (Some(recording), Some(speech)) => (recording, speech),
             (recording, _) => match (self.written_down(&call).await?, recording) {

@@ -143,12 +143,10 @@ async fn by_phone(tx: &mut Tx, event: &Event, phone: &Phone, facts: &CallFacts) 
     let ended = facts.ended_at.unwrap_or(event.received_at);
     let distance = |at: DateTime<Utc>| (at - event.received_at).abs().min((at - ended).abs());
     // Time is asked for so that only the index of numbers can answer: a plan made while the table was small may take any.
-    let sql = concat!(
-        "select c.id, c.facts, c.created_at, exists (select 1 from recordings r where r.call_id in ",
-        family!("c.id"),
-        ") from calls c where c.provider = $1 and c.account = $2 and c.external_phone = $3
-        and case when c.created_at between $4 and $5 then c.merged_into is null else false end"
-    );
+    let sql = "select c.id, c.facts, c.created_at, exists (select 1 from recordings r where r.call_id = c.id)
+            or exists (select 1 from calls m join recordings r on r.call_id = m.id where m.merged_into = c.id)
+        from calls c where c.provider = $1 and c.account = $2 and c.external_phone = $3
+        and case when c.created_at between $4 and $5 then c.merged_into is null else false end";
     let (from, to) = (event.received_at.min(ended) - WINDOW, event.received_at.max(ended) + WINDOW);
     let near: Vec<(Uuid, Json<CallFacts>, DateTime<Utc>, bool)> = within!(tx, c => {
         let query = sqlx::query_as(sql).bind(event.provider.as_str()).bind(&event.account).bind(phone.as_str());

@@ -87,14 +87,11 @@ struct Row {
     dead_jobs: i64,
 }
 
-const LIST: &str = concat!(
-    "select id, provider, account, facts, conclusion, created_at,
-    (select object_key from recordings r where r.call_id in ",
-    family!("calls.id"),
-    " order by r.call_id limit 1) as object_key,
+const LIST: &str = "select id, provider, account, facts, conclusion, created_at,
+    coalesce((select r.object_key from recordings r where r.call_id = calls.id),
+        (select min(r.object_key) from calls k join recordings r on r.call_id = k.id where k.merged_into = calls.id)) as object_key,
     (select count(*) from jobs j where j.call_id = calls.id and j.state = 'dead') as dead_jobs
-    from calls where merged_into is null"
-);
+    from calls where merged_into is null";
 
 /// The calls that fit, newest first.
 ///
@@ -122,8 +119,10 @@ pub async fn calls(db: &Db, filter: &CallFilter) -> sqlx::Result<Vec<CallLine>> 
             query.push(" and conclusion = ").push_bind(conclusion.as_str());
         }
         if let Some(recorded) = filter.recorded {
-            query.push(if recorded { " and exists" } else { " and not exists" });
-            query.push(concat!(" (select 1 from recordings r where r.call_id in ", family!("calls.id"), ")"));
+            query.push(if recorded { " and (" } else { " and not (" }).push(
+                "id in (select call_id from recordings) or id in (select k.merged_into from calls k
+                join recordings r on r.call_id = k.id where k.merged_into is not null))",
+            );
         }
         if filter.dead {
             query.push(" and id in (select call_id from jobs where state = 'dead')");

@@ -7,7 +7,7 @@ use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::{
-    super::{PushIds, Tx, calls::share_conclusion},
+    super::{PushIds, Tx, calls::share_conclusion, pieces},
     Settlement,
 };
 use crate::domain::{CallId, NewJob, Write};
@@ -18,6 +18,7 @@ pub(super) async fn next(tx: &mut Tx, batch: &[&Settlement]) -> sqlx::Result<Vec
     let became = became(tx, &concerned(batch)).await?;
     for (merged, survivor) in &became {
         share_conclusion(tx, *survivor, *merged).await?;
+        pieces::forget_merged(tx, *survivor, *merged).await?;
     }
     let there = |job: &NewJob| match job.call_id.and_then(|call| became.get(&call)) {
         Some(survivor) => NewJob::woken(job.step, job.sink.as_ref(), *survivor),
@@ -43,10 +44,10 @@ async fn became(tx: &mut Tx, calls: &[CallId]) -> sqlx::Result<HashMap<CallId, C
     if calls.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<(Uuid, Uuid)> = within!(tx, c => {
-        let mut query = QueryBuilder::new("select id, merged_into from calls where merged_into is not null and id");
-        query.push_ids(calls).push(" union select id, merged_into from calls where merged_into").push_ids(calls);
+    let rows: Vec<(Uuid, Option<Uuid>)> = within!(tx, c => {
+        let mut query = QueryBuilder::new("select id, merged_into from calls where id");
+        query.push_ids(calls).push(" union all select id, merged_into from calls where merged_into").push_ids(calls);
         query.build_query_as().fetch_all(c).await
     })?;
-    Ok(rows.into_iter().map(|(merged, survivor)| (CallId(merged), CallId(survivor))).collect())
+    Ok(rows.into_iter().filter_map(|(merged, survivor)| Some((CallId(merged), CallId(survivor?)))).collect())
 }

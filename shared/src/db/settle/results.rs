@@ -107,7 +107,7 @@ async fn conclusions(tx: &mut Tx, rows: &mut Vec<(CallId, Conclusion)>, now: Dat
             query.push(")");
             if conclusion == Conclusion::NotRecorded {
                 // Whoever found that read the call before its recording came.
-                query.push(concat!(" and not exists (select 1 from recordings where call_id in ", family!("calls.id"), ")"));
+                query.push(" and not exists (select 1 from recordings where call_id = calls.id)");
             }
             query.build().execute(c).await.map(drop)
         })?;
