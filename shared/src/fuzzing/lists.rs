@@ -22,7 +22,7 @@ type Listed = Box<dyn Fn(&[Value]) -> Vec<NewEvent> + Send + Sync>;
 static LISTS: LazyLock<[(Arc<dyn Provider>, Listed); 5]> = LazyLock::new(|| {
     let settings = Env::from_pairs([
         ("CLOUDTALK_API_KEY", "id:secret"),
-        ("TWILIO_ACCOUNT_SID", "AC1"),
+        ("TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000001"),
         ("TWILIO_AUTH_TOKEN", "t"),
         ("SIGNALWIRE_PROJECT_ID", "p"),
         ("SIGNALWIRE_API_TOKEN", "t"),
