@@ -128,8 +128,8 @@ fn feedback(report: &Report) -> Value {
     let pairs = feedback.judged.collected_data.iter().map(|(key, value)| (key.clone(), json!(value)));
     judged["collected_data"] = Value::Object(pairs.collect());
     json!({
-        "measured": feedback.measured, "judged": judged,
-        "model": feedback.model, "prompt_version": feedback.prompt_version,
+        "measured": feedback.measured, "judged": judged, "scorecard": feedback.scorecard,
+        "model": feedback.model, "prompt_version": feedback.prompt_version, "parts": feedback.parts,
     })
 }
 

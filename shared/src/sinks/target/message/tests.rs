@@ -62,6 +62,36 @@ fn a_message_keeps_its_id_until_it_says_something_else() {
 }
 
 #[test]
+fn a_score_is_told_with_the_words_that_show_it_and_told_again_when_nothing_else_changed() {
+    let mut report = sample::analyzed();
+    let unscored = body(&report, Milestone::Analyzed);
+    assert_eq!(
+        (&unscored["data"]["feedback"]["scorecard"], &unscored["data"]["feedback"]["parts"]),
+        (&Value::Null, &Value::Null)
+    );
+    let feedback = report.feedback.as_mut().unwrap();
+    (feedback.scorecard, feedback.parts) = (Some(sample::scored()), Some(3));
+    let digest = sample::scored().digest;
+    let message = Message::of(&report, Milestone::Analyzed, at());
+    let told = &message.data["feedback"];
+    assert_eq!(told["parts"], 3);
+    let scorecard = &told["scorecard"];
+    assert_eq!((&scorecard["name"], &scorecard["version"]), (&json!("Service"), &json!("3")));
+    assert_eq!((&scorecard["digest"], &scorecard["total"]), (&json!(digest), &json!(40.0)));
+    assert_eq!((&scorecard["scores"][0]["points"], &scorecard["scores"][0]["scale"]), (&json!(4), &json!(5)));
+    assert_eq!(scorecard["scores"][0]["quotes"], json!(["Hello Mario, how can I help?"]));
+    assert_eq!(
+        (&scorecard["scores"][1]["unsupported"], &scorecard["scores"][3]["id"]),
+        (&json!(true), &json!("identity"))
+    );
+    let held = message.delivery();
+    assert!(Message::of(&report, Milestone::Analyzed, at()).is_told_by(&held), "the same again");
+    report.feedback.as_mut().unwrap().scorecard.as_mut().unwrap().scores[0].points = Some(5);
+    let again = Message::of(&report, Milestone::Analyzed, at());
+    assert!(!again.is_told_by(&held) && again.id() != message.id(), "the score alone changed");
+}
+
+#[test]
 fn a_transcript_that_is_too_long_stays_here() {
     let mut report = sample::analyzed();
     report.transcript.as_mut().unwrap().turns[0].text = "word ".repeat(LARGEST / 4);
