@@ -12,31 +12,43 @@ use axum::{
 use secrecy::{ExposeSecret, SecretString};
 use shared::{env::Env, service::problem::Problem};
 use subtle::ConstantTimeEq;
+use tower_http::cors::CorsLayer;
 
-/// What a request has to show. Cheap to clone.
+use crate::cors;
+
+/// What a request has to show, and which pages may ask. Cheap to clone.
 #[derive(Clone)]
-pub struct Access(Option<Arc<SecretString>>);
+pub struct Access {
+    token: Option<Arc<SecretString>>,
+    /// Which pages from elsewhere may ask from a browser, if any.
+    pub(crate) pages: Option<CorsLayer>,
+}
 
 impl Access {
     /// `API_TOKEN`; without one only this machine may ask, with a warning.
     ///
     /// # Errors
-    /// When there is no token and `HOST` would let others in.
+    /// When there is no token and `HOST` or `CORS_ORIGINS` would let others in, or an origin is none.
     pub fn from_env(env: &Env) -> anyhow::Result<Self> {
-        let token = env.secret("API_TOKEN");
+        let (token, pages) = (env.secret("API_TOKEN"), cors::layer(env)?);
         if token.is_none() {
+            if pages.is_some() {
+                bail!(
+                    "API_TOKEN is not set, and CORS_ORIGINS would let pages read all calls: set one or unset the other"
+                );
+            }
             let host: Option<IpAddr> = env.var("HOST").and_then(|host| host.parse().ok());
             if host.is_some_and(|host| !host.is_loopback()) {
                 bail!("API_TOKEN is not set, and HOST would let everyone read all calls: set one or unset the other");
             }
             tracing::warn!("API_TOKEN is not set: the API answers EVERYONE on this machine, and nobody else");
         }
-        Ok(Self(token.map(Arc::new)))
+        Ok(Self { token: token.map(Arc::new), pages })
     }
 
     /// The settings to listen with: without a token, on loopback only.
     pub(crate) fn narrowed(&self, env: &Env) -> Env {
-        match (&self.0, env.var("HOST")) {
+        match (&self.token, env.var("HOST")) {
             (None, None) => env.with([("HOST", "127.0.0.1")]),
             _ => env.clone(),
         }
@@ -45,7 +57,7 @@ impl Access {
 
 /// Refuses requests that may not ask.
 pub(crate) async fn check(State(access): State<Access>, request: Request, next: Next) -> Result<Response, Problem> {
-    match &access.0 {
+    match &access.token {
         Some(token) if !shows(&request, token) => {
             Err(Problem::unauthorized("send `Authorization: Bearer <API_TOKEN>`"))
         }

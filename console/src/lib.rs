@@ -2,13 +2,14 @@
 //!
 //! - [`calls`], [`costs`], [`dead`], [`recordings`], [`elevenlabs`]: one file per resource, with [`question`] to read what is asked.
 //!   [`view`]: the JSON form of everything, also for the command line.
-//! - [`access`]: who may ask. [`openapi`]: the description of all routes.
+//! - [`access`]: who may ask; [`cors`]: from which pages. [`openapi`]: the description of all routes.
 //!
 //! To add a question: its query in `shared/src/db/console`, its form in [`view`], its handler with `#[utoipa::path]`, which
 //! has the path too, and its line in [`routes`].
 
 mod access;
 mod calls;
+mod cors;
 mod costs;
 mod dead;
 mod elevenlabs;
@@ -56,13 +57,18 @@ pub fn router(app: App, access: Access, stop: CancellationToken) -> Router {
     let ops = ops::router(&app, Needs::Database, stop);
     let document = Document::new(&openapi::document(&app.env, &app.sources));
     let state = Asked { desk: elevenlabs::Desk::new(&app), document, app };
+    let pages = access.pages.clone();
     let (routes, _) = routes().with_state(state).split_for_parts();
-    routes
+    let router = routes
         .layer(middleware::from_fn_with_state(access, access::check))
         .merge(ops)
         .fallback(problem::not_found)
         .method_not_allowed_fallback(problem::method_not_allowed)
-        .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(CatchPanicLayer::custom(problem::panicked));
+    match pages {
+        Some(pages) => router.layer(pages),
+        None => router,
+    }
 }
 
 /// Every route that needs the token, with its description.

@@ -62,6 +62,44 @@ async fn without_a_token_no_page_from_elsewhere_is_answered() {
     }
 }
 
+#[tokio::test]
+async fn a_page_of_an_origin_that_is_set_may_ask_and_no_other() {
+    let ours = "https://desk.example.test";
+    let origins = format!("http://localhost:5173, {ours}/");
+    let desk = Desk::with(Shape::Embedded, &[("API_TOKEN", TOKEN), ("CORS_ORIGINS", &origins)]).await;
+    let (http, url) = (&desk.app.outside.http, format!("{}/calls", desk.base));
+    let allowed = |answer: &reqwest::Response| answer.headers().get("access-control-allow-origin").cloned();
+    let preflight = async |origin: &str| {
+        let request = http.request(reqwest::Method::OPTIONS, &url).header("origin", origin);
+        let request = request.header("access-control-request-method", "GET");
+        request.header("access-control-request-headers", "authorization").send().await.unwrap()
+    };
+    let answer = preflight(ours).await;
+    assert_eq!((answer.status().as_u16(), allowed(&answer).unwrap()), (200, ours.parse().unwrap()));
+    assert!(answer.headers()["access-control-allow-headers"].to_str().unwrap().contains("authorization"));
+    assert_eq!(allowed(&preflight("https://evil.example.test").await), None);
+
+    let answer = http.get(&url).header("origin", ours).bearer_auth(TOKEN).send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), allowed(&answer).unwrap()), (200, ours.parse().unwrap()));
+    let answer = http.get(&url).header("origin", ours).send().await.unwrap();
+    assert_eq!(answer.status(), 401, "with the token like everybody else");
+    assert!(allowed(&answer).is_some(), "and the page can read why");
+
+    let closed = Desk::start(Shape::Embedded).await;
+    let url = format!("{}/calls", closed.base);
+    let answer = http.get(&url).header("origin", ours).bearer_auth(TOKEN).send().await.unwrap();
+    assert_eq!(allowed(&answer), None, "none is set");
+}
+
+#[test]
+fn an_origin_that_is_none_and_one_without_a_token_are_refused_at_start() {
+    let with = |origins: &str| Access::from_env(&Env::from_pairs([("API_TOKEN", TOKEN), ("CORS_ORIGINS", origins)]));
+    for wrong in ["*", "desk.example.test", "https://desk.example.test/calls", "ftp://desk.example.test"] {
+        assert!(with(wrong).is_err_and(|error| error.to_string().contains("CORS_ORIGINS")), "{wrong}");
+    }
+    assert!(Access::from_env(&Env::from_pairs([("CORS_ORIGINS", "https://desk.example.test")])).is_err());
+}
+
 #[test]
 fn without_a_token_it_refuses_to_listen_for_others() {
     let open = Env::from_pairs([("HOST", "0.0.0.0")]);
