@@ -55,6 +55,7 @@ pub async fn run(app: App, stop: CancellationToken) -> anyhow::Result<()> {
 pub async fn serve(app: App, listener: TcpListener, stop: CancellationToken) {
     if let Ok(address) = listener.local_addr() {
         let sources: Vec<_> = app.sources.iter().map(|source| source.id().to_string()).collect();
+        app.links.serve_at(address);
         tracing::info!(%address, sources = sources.join(","), "taking webhooks");
     }
     listen::serve(listener, router(&app, stop.clone()), stop).await;

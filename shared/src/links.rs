@@ -1,6 +1,11 @@
 //! The lasting link to a recording: `{base}/api/recordings/{provider}/{call id}?s=…`. It never expires, and says nothing but
 //! which call it is; whoever follows it gets a short-lived URL. Sinks are given this and nothing else.
 
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock},
+};
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
@@ -19,18 +24,40 @@ const SIGNATURE_BYTES: usize = 18;
 #[derive(Clone)]
 pub struct Links {
     base: Option<String>,
+    /// Where this process serves them, if it does.
+    served: Arc<OnceLock<SocketAddr>>,
     secret: SecretString,
 }
 
 impl Links {
     /// `base` is the public URL of ingest (`WEBHOOK_BASE_URL`) without a trailing slash; without it there are no links.
     pub fn new(base: Option<String>, secret: SecretString) -> Self {
-        Self { base, secret }
+        Self { base, served: Arc::default(), secret }
     }
 
     /// The link to a call's recording.
     pub fn link(&self, call: &Call) -> Option<String> {
-        let mut url = Url::parse(self.base.as_deref()?).ok()?;
+        self.at(self.base.as_deref()?, call)
+    }
+
+    /// Links are served at this address, by this process.
+    pub fn serve_at(&self, address: SocketAddr) {
+        // The first listener's, in tests that have several.
+        let _ = self.served.set(address);
+    }
+
+    /// A link that opens on this machine alone, where this process serves links. None for others: a CRM would hold it for good.
+    pub fn local_link(&self, call: &Call) -> Option<String> {
+        let address = self.served.get()?;
+        let base = match address.ip().is_unspecified() {
+            true => format!("http://localhost:{}", address.port()),
+            false => format!("http://{address}"),
+        };
+        self.at(&base, call)
+    }
+
+    fn at(&self, base: &str, call: &Call) -> Option<String> {
+        let mut url = Url::parse(base).ok()?;
         let id = call.display_id();
         url.path_segments_mut().ok()?.pop_if_empty().extend(["api", "recordings", call.provider.as_str(), &id]);
         url.query_pairs_mut().append_pair("s", &self.signature(&call.provider, &id));
@@ -78,6 +105,10 @@ mod tests {
         assert!(!links.check(&call.provider, "12/3?", ""));
         let other = Links::new(None, "other".to_owned().into());
         assert!(!other.check(&call.provider, "12/3?", signature));
-        assert_eq!(other.link(&call), None);
+        assert_eq!((other.link(&call), other.local_link(&call)), (None, None));
+        other.serve_at(([0, 0, 0, 0], 3000).into());
+        assert_eq!(other.link(&call), None, "what others are to hold does not lead to this machine");
+        let local = other.local_link(&call).unwrap();
+        assert!(local.starts_with("http://localhost:3000/api/recordings/cloudtalk/12%2F3%3F?s="), "{local}");
     }
 }

@@ -2,6 +2,7 @@
 
 mod commands;
 mod demo;
+mod playback;
 mod program;
 mod reanalyze;
 mod up;

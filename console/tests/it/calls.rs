@@ -277,3 +277,30 @@ async fn feedback_is_made_anew_where_there_is_a_transcript_embedded() {
 async fn feedback_is_made_anew_where_there_is_a_transcript_in_production() {
     feedback_is_made_anew_where_there_is_a_transcript(Shape::Production).await;
 }
+
+#[tokio::test]
+async fn without_a_public_address_a_recording_is_played_from_the_store_or_from_this_machine() {
+    let unset = [("API_TOKEN", TOKEN), ("WEBHOOK_BASE_URL", "")];
+    for shape in [Shape::Embedded, Shape::Production] {
+        let desk = Desk::with(shape, &unset).await;
+        let call = desk.call(1, facts(CallStatus::Completed, "+393500000001")).await;
+        let url = async || {
+            let mut urls = vec![desk.ask("/calls").await["calls"][0]["recording_url"].clone()];
+            for path in ["/calls/1000000001", "/conversations/1000000001"] {
+                urls.push(desk.ask(path).await["recording_url"].clone());
+            }
+            urls
+        };
+        desk.app.links.serve_at(([0, 0, 0, 0], 3000).into());
+        assert_eq!(url().await, [Value::Null, Value::Null, Value::Null], "it is not stored yet");
+        desk.tried(call, Step::Fetch, End::Done { skipped: None }, vec![recording(call, &desk.app)]).await;
+        for url in url().await {
+            let url = url.as_str().unwrap();
+            let expected = match shape {
+                Shape::Embedded => "http://localhost:3000/api/recordings/cloudtalk/1000000001?s=",
+                Shape::Production => "X-Amz-Expires=3600",
+            };
+            assert!(url.contains(expected), "{url}");
+        }
+    }
+}
