@@ -52,6 +52,33 @@ fn the_doctor_shows_what_is_set_but_no_secret_and_fails_when_something_does_not_
 }
 
 #[test]
+fn the_doctor_fails_where_a_worker_would_not_start() {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, value, missing) in [
+        ("MIRROR", "on", "CLOUDTALK_API_KEY_ID"),
+        ("DIAL_NEW_CONTACTS", "on", "CLOUDTALK_API_KEY_ID"),
+        ("CAMPAIGN_RULES", "vip=Autumn", "CLOUDTALK_API_KEY_ID"),
+        ("REDACT", "faces", "REDACT"),
+        ("CONCURRENCY_FETCH", "many", "CONCURRENCY_FETCH"),
+    ] {
+        let output = run(&["doctor"], directory.path(), &[("TAPEDECK_DATA", "data"), (name, value)]);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert!(!output.status.success() && text.contains(&format!("{name} = {value}")), "{text}");
+        let said = text.lines().find(|line| line.contains("FAILED  workers")).unwrap_or_default();
+        assert!(said.contains(missing), "{name}: {text}");
+    }
+}
+
+#[test]
+fn the_doctor_says_that_links_to_recordings_are_missing() {
+    let directory = tempfile::tempdir().unwrap();
+    let note = "WEBHOOK_BASE_URL is not set: sinks get no links";
+    let settings = [("TAPEDECK_DATA", "data"), ("WEBHOOK_BASE_URL", "https://calls.example.test")];
+    assert!(printed(&run(&["doctor"], directory.path(), &settings[..1])).contains(note));
+    assert!(!printed(&run(&["doctor"], directory.path(), &settings)).contains(note));
+}
+
+#[test]
 fn a_command_that_only_reads_leaves_the_broker_alone() {
     let directory = tempfile::tempdir().unwrap();
     let broker = TcpListener::bind("127.0.0.1:0").unwrap();
