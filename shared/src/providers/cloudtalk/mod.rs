@@ -47,11 +47,15 @@ const ANALYTICS_URL: &str = "CLOUDTALK_ANALYTICS_BASE_URL";
 const POLLING: &str = "CLOUDTALK_POLLING";
 const POLL_INTERVAL: &str = "CLOUDTALK_POLL_INTERVAL_MINUTES";
 
+/// A transcript is made of a recording: the same webhook brings its link (facts: telephony §5).
+const TRANSCRIPTION_READY: &str = "/api/cloudtalk-webhooks/transcription-ready";
+
 const ROUTES: &[WebhookRoute] = &[
     route("/api/cloudtalk-webhooks/call-started", "call-started"),
     route("/api/cloudtalk-webhooks/call-ended", "call-ended"),
     route("/api/cloudtalk-webhooks/recording-available", "recording-available"),
     route("/api/cloudtalk-webhooks/call-recording-ready", "recording-available"),
+    route(TRANSCRIPTION_READY, "recording-available"),
     route("/api/cloudtalk-webhooks/contact-updated", "contact-updated"),
     route("/api/cloudtalk-webhooks/new-tag", "new-tag"),
     route("/api/cloudtalk-webhooks/new-note", "new-note"),
@@ -124,6 +128,7 @@ impl Source for CloudTalk {
         let body = match route.hint {
             "call-started" => include_str!("../fixtures/cloudtalk_started.json"),
             "call-ended" => include_str!("../fixtures/cloudtalk_ended_text.json"),
+            _ if route.path == TRANSCRIPTION_READY => include_str!("../fixtures/cloudtalk_transcription_created.json"),
             "recording-available" => include_str!("../fixtures/cloudtalk_recording_uploaded.json"),
             hint => return Some(("application/json", payload::example(hint))),
         };

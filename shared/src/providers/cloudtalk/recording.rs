@@ -26,6 +26,8 @@ const HOST: &str = "my.cloudtalk.io";
 /// A call that no event has named by id yet is given this long: the webhook of its recording brings the id.
 const NAMELESS: TimeDelta = TimeDelta::hours(2);
 
+const NOT_ALLOWED: &str = "recording-host-not-allowed";
+
 /// Fetches recordings of one company.
 pub(super) struct Opening {
     guard: Guard,
@@ -52,7 +54,12 @@ impl Opening {
             None => Err(Failed { error: self.no_way(api, call), ask_api: true }),
         };
         match (link, api.zip(call.facts.provider_call_id.as_deref())) {
-            (Err(Failed { ask_api: true, .. }), Some((api, id))) => self.open_by_id(api, id).await,
+            (Err(Failed { error, ask_api: true }), Some((api, id))) => {
+                if matches!(&error, RecordingError::Step(error) if error.reason == NOT_ALLOWED) {
+                    tracing::warn!("a recording's link lies on a host that {HOSTS} does not allow; the API is asked");
+                }
+                self.open_by_id(api, id).await
+            }
             (link, _) => link.map_err(|failed| failed.error),
         }
     }
@@ -111,7 +118,7 @@ impl From<GuardError> for Failed {
             }
             GuardError::NotAUrl | GuardError::NotAllowed { .. } | GuardError::NotPublic { .. } => {
                 let error = anyhow!(error).context(format!("see {HOSTS}"));
-                Self { error: StepError::fail("recording-host-not-allowed", error).into(), ask_api: true }
+                Self { error: StepError::fail(NOT_ALLOWED, error).into(), ask_api: true }
             }
         }
     }

@@ -118,7 +118,12 @@ fn the_content_outranks_the_path() {
     assert_eq!(receive("/call-started", NESTED).0, EventKind::CallEnded);
     assert_eq!(receive("/recording-available", ONE_URL).0, EventKind::CallEnded);
     assert_eq!(receive("/call-ended", &ONE_URL.replace("ended", "ringing_on_agent")).0, EventKind::CallStarted);
-    assert_eq!(receive("/call-recording-ready", TRANSCRIPTION).0, EventKind::RecordingAvailable);
+    for path in ["/call-recording-ready", "/transcription-ready"] {
+        let (kind, facts) = receive(path, TRANSCRIPTION);
+        assert_eq!((kind, facts.provider_call_id.as_deref()), (EventKind::RecordingAvailable, Some("1042600731")));
+        assert!(facts.recording_url.is_some(), "its text is no transcript, its link is one");
+    }
+    assert_eq!(receive("/transcription-ready", ONE_URL).0, EventKind::CallEnded, "the content decides");
     let other = EventKind::Other("agent-status-changed".to_owned());
     assert_eq!(receive("/call-started", r#"{"action":"agent_status_changed","agent_id":1}"#).0, other);
 }
