@@ -217,6 +217,30 @@ async fn a_record_that_callmind_has_lost_is_created_anew() {
 }
 
 #[tokio::test]
+async fn a_call_that_the_webhooks_have_lost_is_announced_anew() {
+    let history = history("webhook").await;
+    let mut report = sample::ended();
+    bring(&history, &mut report).await.expect("Callmind is well");
+    history.sandbox.fault(Fault::status(Vendor::Callmind, 404).path("/webhooks/calls/completed").times(1));
+    // It says so twice: what is found out is kept, so that the next try begins with the announcement.
+    history.sandbox.fault(Fault::status(Vendor::Callmind, 500).path("/webhooks/calls/started").times(1));
+    report = later(report, sample::analyzed());
+    bring(&history, &mut report).await.expect_err("it cannot be announced at this moment");
+    let before = history.requests();
+    bring(&history, &mut report).await.expect("it is announced and completed");
+    let asked: Vec<_> = history.sandbox.ledger().into_iter().skip(before).map(|request| request.path).collect();
+    let paths = ["started", "completed"].map(|name| format!("/callmind/api/webhooks/calls/{name}"));
+    assert_eq!(asked, paths);
+    let [record] = &history.records()[..] else { panic!("one record") };
+    assert_eq!(record.fields["summary"], "Customer called about an invoice, resolved.");
+
+    history.sandbox.fault(Fault::status(Vendor::Callmind, 404).path("/webhooks/calls/completed").times(1));
+    report.feedback.as_mut().expect("an analyzed call has feedback").judged.summary = "Another.".into();
+    bring(&history, &mut report).await.expect("lost again, announced and completed at once");
+    assert_eq!(history.records()[0].fields["summary"], "Another.");
+}
+
+#[tokio::test]
 async fn a_missed_or_failed_call_is_recorded_as_such_in_every_mode() {
     use shared::domain::{CallStatus, Conclusion};
     for mode in ["one-step", "two-step", "webhook"] {

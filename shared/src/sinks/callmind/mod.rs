@@ -129,10 +129,26 @@ impl Callmind {
             return self.bring(report, owner, record, refs).await;
         }
         if !refs.announced {
-            let id = self.api.start(owner, record).await?.or(refs.id.take());
-            *refs = Refs { id, call_sid: Some(record.call_sid.clone()), announced: true };
+            self.announce(owner, record, refs).await?;
         }
-        if record.status == CallStatus::Completed { self.api.complete(record).await } else { Ok(()) }
+        if record.status != CallStatus::Completed {
+            return Ok(());
+        }
+        match self.api.complete(record).await {
+            Err(error) if error.is(404) => {
+                tracing::info!("Callmind has lost the record of a call; announcing it anew");
+                refs.announced = false;
+                self.announce(owner, record, refs).await?;
+                self.api.complete(record).await
+            }
+            completed => completed,
+        }
+    }
+
+    async fn announce(&self, owner: &Owner, record: &Record, refs: &mut Refs) -> Result<(), ClientError> {
+        let id = self.api.start(owner, record).await?.or(refs.id.take());
+        *refs = Refs { id, call_sid: Some(record.call_sid.clone()), announced: true };
+        Ok(())
     }
 }
 
