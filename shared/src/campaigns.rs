@@ -15,9 +15,13 @@ use crate::{
     http::{ClientError, Outside},
     mirror::{Change, Side, Who},
     providers::cloudtalk::{Api, Campaign},
+    sinks::gohighlevel::{Api as GoHighLevel, is_gone},
+    sources::loose,
 };
 
 const RULES: &str = "CAMPAIGN_RULES";
+/// Under what webhooks name tags, however they write it.
+const TAGS: &[&str] = &["tags", "tagname", "tag"];
 /// The list of campaigns is believed for so long.
 const FRESH: Duration = Duration::from_secs(300);
 /// A contact that is to join and is not in CloudTalk may be on its way there, or not yet found by its searches: it is looked for
@@ -30,6 +34,7 @@ const LOOK: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs
 #[derive(Clone)]
 pub struct Campaigns {
     api: Api,
+    crm: Option<GoHighLevel>,
     clock: Clock,
     /// Tag in lower case, and id or name of the campaign.
     rules: Vec<(String, String)>,
@@ -54,18 +59,34 @@ impl Campaigns {
             return Ok(None);
         }
         let api = Api::from_env(env, outside)?.with_context(|| format!("{RULES} needs CLOUDTALK_API_KEY_ID"))?;
-        Ok(Some(Self { api, clock: outside.clock.clone(), rules, known: Arc::new(Fresh::new(FRESH)) }))
+        let crm = GoHighLevel::from_env(env, outside)?;
+        Ok(Some(Self { api, crm, clock: outside.clock.clone(), rules, known: Arc::new(Fresh::new(FRESH)) }))
     }
 
-    /// Lets the contact of an event take part in what the tags that it names lead to. Doing it twice changes nothing.
+    /// Lets the contact of an event take part in what the tags that it names lead to. Of a new tag that it does not name, the
+    /// contact knows. Doing it twice changes nothing.
     ///
     /// # Errors
-    /// When CloudTalk cannot be asked, with the verdict; snooze while the contact is not there, up to an hour from the event.
+    /// When CloudTalk or GoHighLevel cannot be asked, with the verdict; snooze while the contact is not there, up to an hour from the event.
     pub async fn join(&self, event: &Event) -> Result<(), StepError> {
-        let wanted = self.wanted(event);
-        let Some(change) = Change::of(event).or_fail("event-unusable")?.filter(|_| !wanted.is_empty()) else {
+        if !matches!(event.kind, EventKind::NewContact | EventKind::ContactUpdated | EventKind::NewTag) {
             return Ok(());
+        }
+        let named = tags_in(&event.body);
+        if named.as_ref().is_some_and(|tags| self.wanted(tags).is_empty()) {
+            return Ok(());
+        }
+        let Some(change) = Change::of(event).or_fail("event-unusable")? else { return Ok(()) };
+        let tags = match named {
+            Some(tags) => tags,
+            // Of any other change it would undo that somebody was taken out of a campaign by hand.
+            None if event.kind == EventKind::NewTag => self.held(&change, &event.account).await?,
+            None => return Ok(()),
         };
+        let wanted = self.wanted(&tags);
+        if wanted.is_empty() {
+            return Ok(());
+        }
         let tags = self.tags(&wanted).await?;
         if tags.is_empty() {
             return Ok(());
@@ -89,12 +110,24 @@ impl Campaigns {
         Ok(())
     }
 
-    /// The campaigns that an event's tags lead to.
-    fn wanted(&self, event: &Event) -> Vec<&str> {
-        if !matches!(event.kind, EventKind::NewContact | EventKind::ContactUpdated | EventKind::NewTag) {
-            return Vec::new();
-        }
-        let tags = tags_in(&event.body);
+    /// The tags of the contact that changed, in lower case; none where it cannot be asked for.
+    async fn held(&self, change: &Change, account: &str) -> Result<Vec<String>, ClientError> {
+        let tags = match (change.side, &change.who.id, &self.crm) {
+            (Side::CloudTalk, ..) => match self.contact(change.side, &change.who).await? {
+                Some(id) => self.api.contact(&id).await?.and_then(|contact| contact.tags),
+                None => None,
+            },
+            (Side::GoHighLevel, Some(id), Some(crm)) if crm.location == account => match crm.contact(id).await {
+                Err(error) if is_gone(&error) => None,
+                contact => contact?.tags,
+            },
+            (Side::GoHighLevel, ..) => None,
+        };
+        Ok(tags.unwrap_or_default().iter().map(|tag| tag.trim().to_lowercase()).collect())
+    }
+
+    /// The campaigns that tags lead to.
+    fn wanted(&self, tags: &[String]) -> Vec<&str> {
         self.rules.iter().filter(|(tag, _)| tags.contains(tag)).map(|(_, campaign)| campaign.as_str()).collect()
     }
 
@@ -129,16 +162,24 @@ impl Campaigns {
     }
 }
 
-/// The tags that a webhook names, in lower case: all that the contact has (a list, or a text with commas), or the new one.
-fn tags_in(body: &[u8]) -> Vec<String> {
+/// The tags that a webhook names, in lower case: all that the contact has (a list, or a text with commas), or the new one; at
+/// the top, under `data` as marketplace apps or under `customData` as workflows. `None` where it speaks of none.
+fn tags_in(body: &[u8]) -> Option<Vec<String>> {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let mut tags = Vec::new();
-    for name in ["tags", "tag_name", "tag", "tagName"] {
-        match &body[name] {
-            Value::Array(list) => tags.extend(list.iter().filter_map(Value::as_str).map(str::to_owned)),
-            Value::String(text) => tags.extend(text.split(',').map(str::to_owned)),
-            _ => {}
+    let objects = [&body, &body["data"], &body["customData"]].into_iter().filter_map(Value::as_object);
+    let values = objects.flatten().filter(|(name, _)| TAGS.contains(&loose::normal(name).as_str()));
+    let mut tags: Option<Vec<String>> = None;
+    for (_, value) in values {
+        match value {
+            Value::Array(list) => {
+                tags.get_or_insert_default().extend(list.iter().filter_map(Value::as_str).map(str::to_owned));
+            }
+            value => {
+                if let Some(Value::String(text)) = loose::present(value) {
+                    tags.get_or_insert_default().extend(text.split(',').map(str::to_owned));
+                }
+            }
         }
     }
-    tags.into_iter().map(|tag| tag.trim().to_lowercase()).collect()
+    tags.map(|tags| tags.into_iter().map(|tag| tag.trim().to_lowercase()).collect())
 }

@@ -134,3 +134,35 @@ async fn a_contact_that_cannot_be_carried_joins_all_the_same() {
     assert_eq!((refused.verdict, refused.reason.as_ref()), (Verdict::Fail, "vendor-refuses-credentials"));
     assert_eq!(at.tags(), ["dialer-winter"]);
 }
+
+#[tokio::test]
+async fn tags_are_found_where_a_webhook_has_them_and_a_new_one_that_it_does_not_name_with_the_contact() {
+    let at = Place::new("vip=Winter, hot lead=Autumn").await;
+    let bodies = [
+        json!({"data": {"id": "C1", "phone": "+393500000001", "tags": ["VIP"]}}),
+        json!({"phone": "+393500000001", "customData": {"Tag Name": "vip"}}),
+    ];
+    for (n, body) in bodies.into_iter().enumerate() {
+        let number = 393_500_000_010 + n as u64;
+        at.new_contact("Bob", number).await;
+        let body = body.to_string().replace("+393500000001", &format!("+{number}"));
+        at.happens("gohighlevel", EventKind::NewTag, serde_json::from_str(&body).unwrap()).await;
+        assert_eq!(at.tags_of(n + 1), ["dialer-winter"], "{body}");
+    }
+
+    // As docs/mirror.md has it set up: who it is, and no more.
+    let cleo = json!({"name": "Cleo", "ContactNumber": [{"public_number": 393_500_000_020_u64}], "ContactsTag": [{"name": "Hot Lead"}]});
+    at.by_hand("contacts/add.json", &cleo).await;
+    let (cleo, place) = (at.sandbox.state().cloudtalk.contacts[3].id, 3);
+    at.happens("cloudtalk", EventKind::ContactUpdated, json!({"contact_id": cleo})).await;
+    assert_eq!(at.tags_of(place), ["Hot Lead"], "an edit brings nobody back who was taken out by hand");
+    at.happens("cloudtalk", EventKind::NewTag, json!({"contact_id": cleo})).await;
+    assert_eq!(at.tags_of(place), ["Hot Lead", "dialer-autumn"]);
+
+    let url = format!("{}/control/ghl/contacts/", at.sandbox.url());
+    let dora = json!({"locationId": "default", "phone": "+393500000001", "tags": ["vip"]});
+    let made: Value = at.app.outside.http.post(url).json(&dora).send().await.unwrap().json().await.unwrap();
+    let dora = json!({"type": "ContactTagUpdate", "id": made["contact"]["id"], "phone": "+393500000001"});
+    at.happens("gohighlevel", EventKind::NewTag, dora).await;
+    assert_eq!(at.tags(), ["dialer-winter"]);
+}
