@@ -10,11 +10,19 @@ use std::{
 };
 
 use chrono::DateTime;
+use sandbox::{Rate, Sandbox, Vendor};
 use shared::{
     budgets::{Budgets, OPEN_AFTER},
     clock::Clock,
+    domain::Phone,
+    env::Env,
+    http::{ErrorKind, Outside},
+    providers::cloudtalk,
+    sinks::gohighlevel,
     testing::{Scratch, Shape},
 };
+
+use crate::outside::anywhere;
 
 /// Milliseconds since 1970, moved by hand.
 #[derive(Clone)]
@@ -107,4 +115,36 @@ async fn no_window_holds_more_than_the_limit() {
     let fullest = admitted.iter().map(|from| admitted.iter().filter(|at| (*from..from + 10_000).contains(*at)).count());
     let fullest = fullest.max().unwrap_or_default();
     assert!((18..=20).contains(&fullest), "{fullest}");
+}
+
+#[tokio::test]
+async fn an_answer_that_says_it_was_the_last_one_pauses_the_vendor_for_all_workers() {
+    let sandbox = Sandbox::start(anywhere()).await.unwrap();
+    let one = Some(Rate { max: 1, window_ms: 60_000 });
+    sandbox.switch(|switches| (switches.cloudtalk, switches.ghl) = (one, one));
+    let (scratch, phone) = (Scratch::new(Shape::Embedded).await, Phone::parse("+393500000001").unwrap());
+    let (db, vendors) = (scratch.db().await, sandbox.base_urls());
+    let env = Env::from_pairs([
+        ("CLOUDTALK_API_KEY", "id:secret"),
+        ("CLOUDTALK_BASE_URL", &vendors.cloudtalk),
+        ("GHL_API_KEY", "pit-key"),
+        ("GHL_LOCATION_ID", "LOC1"),
+        ("GHL_BASE_URL", &vendors.ghl),
+    ]);
+    let worker = || Outside::new(Budgets::new(db.clone(), Clock::system()), Clock::system()).unwrap();
+    let (here, there) = (worker(), worker());
+    let calls = |outside| cloudtalk::Api::from_env(&env, outside).unwrap().unwrap();
+    assert_eq!(calls(&here).find_contact(&phone).await.unwrap(), None, "the last one is answered");
+    let crm = |outside| gohighlevel::Api::from_env(&env, outside).unwrap().unwrap();
+    // It may ask more than once for a contact; only the first is let through.
+    let _ = crm(&here).find_contact(&phone).await;
+    for (vendor, error) in [
+        (Vendor::Cloudtalk, calls(&there).find_contact(&phone).await.unwrap_err()),
+        (Vendor::Ghl, crm(&there).find_contact(&phone).await.unwrap_err()),
+    ] {
+        let long = matches!(error.kind, ErrorKind::Paused { after } if (50..=60).contains(&after.as_secs()));
+        assert!(long, "{vendor:?}: {error:?}");
+        let statuses: Vec<_> = sandbox.asked(vendor, "").iter().map(|line| line.status).collect();
+        assert_eq!(statuses, [200], "{vendor:?} has to refuse nobody");
+    }
 }

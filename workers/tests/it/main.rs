@@ -19,6 +19,7 @@ mod mirror;
 mod money;
 mod parts;
 mod pipeline;
+mod polling;
 mod reanalyze;
 mod running;
 mod sync;
