@@ -4,7 +4,8 @@
 
 use std::{sync::OnceLock, time::Duration};
 
-use tokio_util::task::AbortOnDropHandle;
+use tokio::time::Instant;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use uuid::Uuid;
 
 use crate::{
@@ -13,9 +14,9 @@ use crate::{
 };
 
 /// What a dead process held is free after this at most.
-pub const LEASE: Duration = Duration::from_secs(20);
-/// So many renewals fit into a lease: three may fail.
-const RENEWALS: u32 = 4;
+const LEASE: Duration = Duration::from_secs(30);
+/// So many renewals fit into a lease.
+const RENEWALS: u32 = 6;
 
 /// Hands out names. Cheap to clone.
 #[derive(Clone)]
@@ -29,6 +30,7 @@ pub struct Held {
     owner: Uuid,
     locks: Locks,
     renewal: OnceLock<AbortOnDropHandle<()>>,
+    lost: CancellationToken,
 }
 
 impl Locks {
@@ -49,7 +51,7 @@ impl Locks {
 
     /// Holds nothing yet.
     pub fn hold(&self) -> Held {
-        Held { owner: Uuid::now_v7(), locks: self.clone(), renewal: OnceLock::new() }
+        Held { owner: Uuid::now_v7(), locks: self.clone(), renewal: OnceLock::new(), lost: CancellationToken::new() }
     }
 }
 
@@ -64,11 +66,16 @@ impl Held {
         let taken = db::locks::take(db, names, self.owner, now, now + *lease).await?;
         if taken {
             self.renewal.get_or_init(|| {
-                let renewing = renew(db.clone(), clock.clone(), self.owner, *lease);
+                let renewing = renew(db.clone(), clock.clone(), self.owner, *lease, self.lost.clone());
                 AbortOnDropHandle::new(tokio::spawn(renewing))
             });
         }
         Ok(taken)
+    }
+
+    /// Ends when they could not be renewed for so long that somebody else may have them soon: what is under way must stop.
+    pub async fn lost(&self) {
+        self.lost.cancelled().await;
     }
 
     /// Keeps them until their lease is over, without renewing it.
@@ -97,13 +104,23 @@ impl Drop for Held {
     }
 }
 
-async fn renew(db: Db, clock: Clock, owner: Uuid, lease: Duration) {
-    loop {
-        tokio::time::sleep(lease / RENEWALS).await;
-        if let Err(error) = db::locks::renew(&db, owner, clock.now() + lease).await {
-            tracing::warn!(%error, "a lock could not be renewed; the next renewal tries again");
+/// Until the names are lost.
+async fn renew(db: Db, clock: Clock, owner: Uuid, lease: Duration, lost: CancellationToken) {
+    let (pause, enough) = (lease / RENEWALS, lease * 3 / 4);
+    let mut renewed = Instant::now();
+    while renewed.elapsed() < enough {
+        tokio::time::sleep(pause).await;
+        let asked = Instant::now();
+        let left = (renewed + enough).saturating_duration_since(asked);
+        match tokio::time::timeout(left, db::locks::renew(&db, owner, clock.now() + lease)).await {
+            Ok(Ok(0)) => break,
+            Ok(Ok(_)) => renewed = asked,
+            Ok(Err(error)) => tracing::warn!(%error, "a lock could not be renewed; it is tried again"),
+            Err(_) => {}
         }
     }
+    tracing::warn!("a lock was lost; what it was for begins anew");
+    lost.cancel();
 }
 
 async fn give_back(db: &Db, owner: Uuid) {

@@ -21,7 +21,8 @@ pub async fn take(
     now: DateTime<Utc>,
     expires_at: DateTime<Utc>,
 ) -> sqlx::Result<bool> {
-    // In one order everywhere, so that two transactions cannot wait for each other.
+    // In one order, so that two who take cannot wait for each other. A renewal may meet them in another; the database ends
+    // one of the two then, and it is made again.
     let mut names: Vec<&str> = names.iter().map(String::as_str).collect();
     names.sort_unstable();
     names.dedup();
@@ -55,13 +56,13 @@ async fn forget(db: &Db, before: DateTime<Utc>) {
     }
 }
 
-/// Holds all that this owner still holds until then.
+/// Holds all that this owner still holds until then; how many names that are.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn renew(db: &Db, owner: Uuid, expires_at: DateTime<Utc>) -> sqlx::Result<()> {
+pub async fn renew(db: &Db, owner: Uuid, expires_at: DateTime<Utc>) -> sqlx::Result<u64> {
     let sql = "update locks set expires_at = $2 where owner = $1";
-    on!(db, c => sqlx::query(sql).bind(owner).bind(expires_at).execute(c).await.map(drop))
+    on!(db, c => sqlx::query(sql).bind(owner).bind(expires_at).execute(c).await.map(|done| done.rows_affected()))
 }
 
 /// Gives back all that this owner holds.

@@ -106,7 +106,10 @@ impl Mirror {
             return Ok(Carried::Nothing("echo"));
         }
         let held = self.locks.hold();
-        let carried = self.carry_held(&held, &change, &event.kind, again).await;
+        let carried = tokio::select! {
+            carried = self.carry_held(&held, &change, &event.kind, again) => carried,
+            () = held.lost() => Err(StepError::retry("lock-lost", anyhow!("somebody else may be at work on the same person"))),
+        };
         held.release().await;
         carried
     }

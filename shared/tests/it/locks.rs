@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::join_all;
 use shared::{
     clock::Clock,
@@ -51,6 +52,32 @@ async fn kept_by_who_is_alive(shape: Shape) {
         since.elapsed() > lease * 5
     })
     .await;
+}
+
+/// As when the database was away: nothing is renewed in time, and another has the name by now.
+async fn told_to_who_lost_it(shape: Shape) {
+    let scratch = Scratch::new(shape).await;
+    let db = scratch.db().await;
+    let lease = Duration::from_millis(400);
+    let locks = |clock| Locks::new(db.clone(), clock).with_lease(lease);
+    let (first, second) = (locks(Clock::system()).hold(), locks(Clock::from_fn(in_an_hour)).hold());
+    assert!(first.take(&names(&["a"])).await.expect("a database"));
+    assert!(second.take(&names(&["a"])).await.expect("a database"), "its time is over");
+    tokio::time::timeout(Duration::from_secs(30), first.lost()).await.expect("it is told");
+}
+
+fn in_an_hour() -> DateTime<Utc> {
+    Clock::system().now() + TimeDelta::hours(1)
+}
+
+#[tokio::test]
+async fn who_lost_a_name_is_told_embedded() {
+    told_to_who_lost_it(Shape::Embedded).await;
+}
+
+#[tokio::test]
+async fn who_lost_a_name_is_told_in_production() {
+    told_to_who_lost_it(Shape::Production).await;
 }
 
 #[tokio::test]

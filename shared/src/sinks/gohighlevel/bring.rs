@@ -174,7 +174,10 @@ impl<'a> Bringing<'a> {
         }
         let known = &self.report.call.facts.contact;
         let fields = ContactFields { name: known.name.clone(), phone: Some(phone.clone()), email: known.email.clone() };
-        let created = self.crm.api.create_contact(&fields, &[]).await;
+        let created = tokio::select! {
+            created = self.crm.api.create_contact(&fields, &[]) => created,
+            () = held.lost() => Err(ClientError::unreachable("gohighlevel", "was asked for too long: the lock is lost")),
+        };
         match &created {
             Err(error) if !may_be_done(error) => held.release().await,
             _ => held.expire(),
