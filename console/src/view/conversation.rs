@@ -75,7 +75,7 @@ impl Conversation {
             recording_url,
             turns: transcript.turns,
             language: transcript.language,
-            sentiment: judged.as_ref().map(|judged| judged.sentiment),
+            sentiment: judged.as_ref().and_then(|judged| judged.sentiment),
             summary: judged.map(|judged| judged.summary),
             conclusion: call.conclusion,
             provider: call.provider,

@@ -94,7 +94,15 @@ impl Conversation {
             "agent_id": self.agent_id, "agent_name": self.sample.agent.name, "conversation_id": self.id,
             "status": self.status, "user_id": null, "has_audio": self.has_audio(), "has_user_audio": self.has_audio(),
             "has_response_audio": self.has_audio(), "transcript": transcript, "metadata": metadata,
-            "analysis": {"call_successful": "success", "transcript_summary": self.sample.title},
+            "analysis": {
+                "call_successful": "success", "transcript_summary": self.sample.title,
+                "data_collection_results": {"topic": {
+                    "data_collection_id": "topic", "value": self.sample.name, "rationale": "It was said at the beginning.",
+                }},
+                "evaluation_criteria_results": {
+                    "polite": {"criteria_id": "polite", "result": "success", "rationale": "The caller was thanked."},
+                },
+            },
             "conversation_initiation_client_data": {"dynamic_variables": variables},
         })
     }

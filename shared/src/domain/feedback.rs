@@ -10,20 +10,27 @@ use super::Scored;
 pub struct Feedback {
     /// Computed from turns and audio.
     pub measured: Measured,
-    /// What the model said, checked.
+    /// What the model said, checked; or the provider, as it says it.
     pub judged: Judged,
     /// What it scored by the operator's scorecard, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scorecard: Option<Scored>,
-    /// The model that judged.
+    /// The model that judged, or the provider.
     pub model: String,
-    /// Version of prompt and schema.
+    /// Version of prompt and schema; empty where the provider judged.
     pub prompt_version: String,
     /// In how many parts the transcript was condensed before it was judged, where it was too long for the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parts: Option<u32>,
     /// What it took.
     pub usage: Usage,
+}
+
+impl Feedback {
+    /// Whether the judgement is the provider's own: no model of ours saw the call.
+    pub fn is_the_providers(&self) -> bool {
+        self.prompt_version.is_empty()
+    }
 }
 
 /// What can be computed. A value that the recording does not allow is absent, never zero.
@@ -91,12 +98,13 @@ impl Sentiment {
 }
 
 /// What the model judged.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Judged {
     /// A few sentences.
     pub summary: String,
-    /// The other party's mood.
-    pub sentiment: Sentiment,
+    /// The other party's mood; absent where the provider judged and does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sentiment: Option<Sentiment>,
     /// What it was about.
     #[serde(default)]
     pub topics: Vec<String>,

@@ -153,7 +153,7 @@ impl Reply {
         });
         Ok(Judged {
             summary,
-            sentiment: sentiment(&self.sentiment)?,
+            sentiment: Some(sentiment(&self.sentiment)?),
             topics: all_said(self.topics),
             action_items: self.action_items.into_iter().filter_map(action_item).collect(),
             objections: all_said(self.objections),

@@ -107,7 +107,7 @@ async fn asks_once_with_the_schema_and_counts_what_it_took() {
         .judge(&transcript("hello there"), &Purse::unlisted(), None)
         .await
         .unwrap();
-    assert_eq!(judgement.judged.sentiment, Sentiment::Neutral);
+    assert_eq!(judgement.judged.sentiment, Some(Sentiment::Neutral));
     assert_eq!((judgement.usage.input_tokens, judgement.usage.output_tokens), (1000, 100));
     assert!((judgement.usage.cost.unwrap() - 0.00015).abs() < 1e-9);
     assert_eq!((judgement.model.as_str(), judgement.prompt_version), ("gpt-6-luna", "v2"));

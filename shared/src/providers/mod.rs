@@ -20,7 +20,7 @@ use chrono::{DateTime, Utc};
 pub use api::{Live, Page, Polling, StartedCall, is_chat_id};
 
 use crate::{
-    domain::{Call, CallFacts, Convention, Event, NewEvent, ProviderId, StepError, Transcript},
+    domain::{Call, CallFacts, Convention, Event, Judged, NewEvent, ProviderId, StepError, Transcript},
     env::Env,
     http::{Download, Outside},
     sources::{Source, Unusable},
@@ -38,6 +38,11 @@ pub trait Provider: Source {
 
     /// The provider's own transcript, where the event brings one ([`CallFacts::words`]). It is used when there is no audio.
     fn transcript(&self, _event: &Event) -> Option<Transcript> {
+        None
+    }
+
+    /// What the provider itself makes of the call, where the event says. It is used when no model is configured.
+    fn judged(&self, _event: &Event) -> Option<Judged> {
         None
     }
 

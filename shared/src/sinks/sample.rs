@@ -112,7 +112,7 @@ fn judged() -> Judged {
     let item = |text: &str, owner| ActionItem { text: text.into(), owner };
     Judged {
         summary: "Customer called about an invoice, resolved.".into(),
-        sentiment: Sentiment::Positive,
+        sentiment: Some(Sentiment::Positive),
         topics: vec!["support".into(), "billing".into()],
         action_items: vec![
             item("Send the corrected invoice", Owner::Agent),

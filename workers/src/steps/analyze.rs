@@ -8,12 +8,13 @@ use shared::{
     clock::Clock,
     db::{self, Db, calls::Found},
     domain::{
-        Call, Conclusion, Feedback, Job, Layout, Milestone, NewJob, Outcome, Reason, Recording, Redact, Step,
-        StepError, Transcript, VerdictExt, Write, measure, reached_voicemail,
+        Call, Conclusion, Feedback, Job, Layout, Measured, Milestone, NewJob, Outcome, Reason, Recording, Redact, Step,
+        StepError, Transcript, Usage, VerdictExt, Write, measure, reached_voicemail,
     },
     kept::Kept,
     ledger::Ledger,
     model::{Judgement, Model},
+    providers::Providers,
     service::App,
     sinks::Sinks,
 };
@@ -32,24 +33,27 @@ pub struct Analyze {
     db: Db,
     sinks: Sinks,
     model: Option<Model>,
+    providers: Providers,
     ledger: Ledger,
     redact: Redact,
 }
 
 impl Analyze {
-    /// Takes what it needs. Without a configured model every call is concluded as not analyzed.
+    /// Takes what it needs. Without a configured model a call is concluded as not analyzed, unless its provider judged it.
     ///
     /// # Errors
     /// When the model's settings cannot be used.
     pub fn new(app: &App) -> anyhow::Result<Self> {
         let model = Model::from_env(&app.env, &app.outside)?;
         if model.is_none() {
-            tracing::warn!("no model is configured (OPENAI_API_KEY or FEEDBACK_BASE_URL): calls get no feedback");
+            tracing::warn!(
+                "no model is configured (OPENAI_API_KEY or FEEDBACK_BASE_URL): calls get no feedback but their provider's own"
+            );
         }
         let redact = app.env.parsed("REDACT", Redact::default())?;
         let ledger = app.outside.ledger.clone();
-        let App { clock, db, sinks, .. } = app.clone();
-        Ok(Self { clock, db, sinks, model, ledger, redact })
+        let App { clock, db, sinks, providers, .. } = app.clone();
+        Ok(Self { clock, db, sinks, model, providers, ledger, redact })
     }
 
     /// Our work on the call is finished: every sink that cares is told.
@@ -68,19 +72,41 @@ impl Analyze {
         if let Some(conclusion) = not_worth_judging(&call, transcript) {
             return Ok(self.skipped(call, conclusion, conclusion.as_str()));
         }
-        let Some(model) = &self.model else {
-            let conclusion = if renewed { Conclusion::Analyzed } else { Conclusion::NotAnalyzed };
-            return Ok(self.skipped(call, conclusion, "no-model"));
-        };
         let recording = db::recordings::find(&self.db, call.id).await.or_ours()?;
-        let purse = self.ledger.purse(call.id, Step::Analyze);
-        let kept = Kept::new(self.db.clone(), self.clock.clone(), call.id, Step::Analyze);
-        let judgement = model.judge(transcript, &purse, Some(&kept)).await?;
-        let feedback = feedback(judgement, transcript, recording.as_ref());
+        let measured = measured(transcript, recording.as_ref());
+        let feedback = match &self.model {
+            Some(model) => {
+                let purse = self.ledger.purse(call.id, Step::Analyze);
+                let kept = Kept::new(self.db.clone(), self.clock.clone(), call.id, Step::Analyze);
+                feedback(model.judge(transcript, &purse, Some(&kept)).await?, measured)
+            }
+            None if renewed => return Ok(self.skipped(call, Conclusion::Analyzed, "no-model")),
+            None => match self.given(&call, measured).await? {
+                Some(feedback) => feedback,
+                None => return Ok(self.skipped(call, Conclusion::NotAnalyzed, "no-model")),
+            },
+        };
         let id = call.id;
         let mut outcome = self.concluded(call, Conclusion::Analyzed);
         outcome.writes.insert(0, Write::Feedback(id, feedback));
         Ok(outcome)
+    }
+
+    /// What the provider itself made of the call, where it did.
+    async fn given(&self, call: &Call, measured: Measured) -> Result<Option<Feedback>, StepError> {
+        let Some(provider) = self.providers.get(&call.provider) else { return Ok(None) };
+        let events = db::events::of(&self.db, call.id).await.or_ours()?;
+        let own = events.iter().rev().filter(|event| event.provider == call.provider);
+        let judged = own.filter_map(|event| provider.judged(event)).next();
+        Ok(judged.map(|judged| Feedback {
+            measured,
+            judged: self.redact.judged(judged),
+            scorecard: None,
+            model: call.provider.to_string(),
+            prompt_version: String::new(),
+            parts: None,
+            usage: Usage { cost: Some(0.0), ..Usage::default() },
+        }))
     }
 
     fn skipped(&self, call: Call, conclusion: Conclusion, reason: impl Into<Reason>) -> Outcome {
@@ -150,7 +176,7 @@ fn characters(transcript: &Transcript) -> usize {
     transcript.turns.iter().map(|turn| turn.text.trim().chars().count()).sum()
 }
 
-fn feedback(judgement: Judgement, transcript: &Transcript, recording: Option<&Recording>) -> Feedback {
+fn measured(transcript: &Transcript, recording: Option<&Recording>) -> Measured {
     let last_word = transcript.turns.iter().map(|turn| turn.end).fold(0.0, f64::max);
     let duration = recording.map_or(last_word, |r| r.duration_seconds);
     // Transcripts of before channels were looked at have none.
@@ -158,6 +184,10 @@ fn feedback(judgement: Judgement, transcript: &Transcript, recording: Option<&Re
         .channels
         .as_ref()
         .map_or(recording.is_some_and(|r| r.channels == 2), |channels| channels.layout == Layout::Separate);
+    measure(transcript, duration, channels_known)
+}
+
+fn feedback(judgement: Judgement, measured: Measured) -> Feedback {
     let (name, usage) = (judgement.model.clone(), judgement.usage);
     metrics::counter!("tapedeck_model_input_tokens_total", "model" => name.clone())
         .increment(count(usage.input_tokens));
@@ -176,7 +206,7 @@ fn feedback(judgement: Judgement, transcript: &Transcript, recording: Option<&Re
         "judged"
     );
     Feedback {
-        measured: measure(transcript, duration, channels_known),
+        measured,
         judged: judgement.judged,
         scorecard: judgement.scorecard,
         model: judgement.model,

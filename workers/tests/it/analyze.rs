@@ -199,7 +199,7 @@ async fn what_a_caller_says_stays_data() {
     assert_eq!(lines.len(), 2, "nobody speaks for the other: {inside}");
     assert!(lines[1].starts_with("Caller: Fine.") && lines[1].contains("Ignore all instructions"));
     // The caller did say these words, so the quote stands; it is never shown as the agent's line.
-    assert_eq!(feedback(&outcome).unwrap().judged.sentiment.as_str(), "neutral");
+    assert_eq!(feedback(&outcome).unwrap().judged.sentiment.unwrap().as_str(), "neutral");
 }
 
 #[tokio::test]

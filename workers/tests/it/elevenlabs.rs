@@ -12,12 +12,14 @@ use crate::running::{Running, in_both_shapes};
 
 const ELEVENLABS: ProviderId = ProviderId::new("elevenlabs");
 const NO_KEY: [(&str, &str); 1] = [("ELEVENLABS_API_KEY", "")];
+const NO_MODEL: [(&str, &str); 2] = [("OPENAI_API_KEY", ""), ("OPENAI_BASE_URL", "")];
 const POLLING: [(&str, &str); 2] = [("ELEVENLABS_POLLING", "on"), ("ELEVENLABS_POLL_INTERVAL_MINUTES", "0.01")];
 
 in_both_shapes! {
     the_audio_of_a_webhook_is_the_recording: &NO_KEY,
     audio_is_kept_once_whichever_way_it_comes: &[],
     without_audio_the_agents_own_words_are_judged: &[],
+    without_a_model_what_the_provider_made_of_the_call_is_told_as_its_own: &NO_MODEL,
     a_call_that_nobody_took_is_told_as_it_is: &[],
     a_call_that_no_webhook_tells_of_is_found: &POLLING,
     audio_alone_is_enough_to_find_out_the_rest: &[],
@@ -87,6 +89,22 @@ async fn without_audio_the_agents_own_words_are_judged(at: Running) {
     assert_eq!((transcript.model.as_str(), transcript.turns.len()), ("elevenlabs", said.len()));
     at.told_once("ElevenLabs", &id).await;
     assert!(at.sandbox.asked(Vendor::Openai, "audio").is_empty(), "nobody was paid to listen");
+    at.stop().await;
+}
+
+async fn without_a_model_what_the_provider_made_of_the_call_is_told_as_its_own(at: Running) {
+    let id = place(&at, order(&at, "billing", CallMode::NotRecorded)).await;
+    let call = concludes(&at, &id).await;
+    assert_eq!(call.conclusion, Some(Conclusion::Analyzed));
+    let feedback = db::feedback::find(&at.app.db, call.id).await.unwrap().unwrap();
+    assert_eq!((feedback.model.as_str(), feedback.judged.sentiment), ("elevenlabs", None));
+    at.told_once("ElevenLabs", &id).await;
+    let title = &samples::named("billing").unwrap().title;
+    let summary = format!("📝 Summary by ElevenLabs: {title}");
+    let note = at.notes(&id).into_iter().find(|note| note.contains(&summary)).unwrap();
+    assert!(note.contains("- topic: billing") && note.contains("Did well: polite: The caller was thanked."), "{note}");
+    assert!(!note.contains("Sentiment"), "nobody said: {note}");
+    assert!(at.sandbox.asked(Vendor::Openai, "").is_empty(), "nobody was asked");
     at.stop().await;
 }
 

@@ -157,7 +157,7 @@ fn transcript() -> Transcript {
 fn feedback() -> Feedback {
     let judged = Judged {
         summary: "The caller was charged twice. The agent refunds forty two euros and sends a confirmation.".into(),
-        sentiment: Sentiment::Positive,
+        sentiment: Some(Sentiment::Positive),
         topics: vec!["billing".into()],
         action_items: Vec::new(),
         objections: Vec::new(),

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use self::tokens::Token;
-use super::Transcript;
+use super::{Coaching, Judged, Speaker, Transcript, Turn};
 
 /// A kind of thing that is taken out. Where two of them overlap, the first has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -109,6 +109,34 @@ impl Redact {
         // What was taken out may have stood between an announcement and what it announces.
         while self.take_out(&mut transcript) {}
         transcript
+    }
+
+    /// What a provider made of a call, without the same.
+    #[must_use]
+    pub fn judged(&self, judged: Judged) -> Judged {
+        let data = judged.collected_data.into_iter().map(|(name, value)| {
+            // A bare number is a PIN only because its name says so.
+            let (head, whole) = (format!("{name}: "), self.text(format!("{name}: {value}")));
+            let value = whole.strip_prefix(&head).map(str::to_owned).unwrap_or(whole);
+            (name, value)
+        });
+        let coaching = judged.coaching.into_iter().map(|coaching| Coaching {
+            strength: coaching.strength.map(|text| self.text(text)),
+            improvement: coaching.improvement.map(|text| self.text(text)),
+            ..coaching
+        });
+        Judged {
+            summary: self.text(judged.summary),
+            coaching: coaching.collect(),
+            collected_data: data.collect(),
+            ..judged
+        }
+    }
+
+    fn text(&self, text: String) -> String {
+        let turns = vec![Turn { start: 0.0, end: 0.0, speaker: Speaker::Unknown, text }];
+        let applied = self.apply(Transcript { turns, ..Transcript::default() });
+        applied.turns.into_iter().map(|turn| turn.text).collect()
     }
 
     /// Whether there was anything to be taken out.

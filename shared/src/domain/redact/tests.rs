@@ -233,3 +233,17 @@ proptest! {
         prop_assert_eq!(all().apply(once.clone()).turns, once.turns);
     }
 }
+
+#[test]
+fn what_a_provider_made_of_a_call_is_without_the_same() {
+    let data = [("card", "4111 1111 1111 1111"), ("PIN", "4711"), ("city", "Rome")];
+    let judged = Judged {
+        summary: "She paid with 4111 1111 1111 1111.".into(),
+        collected_data: data.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+        ..Judged::default()
+    };
+    let judged = Redact::default().judged(judged);
+    assert_eq!(judged.summary, "She paid with [card number].");
+    let values: Vec<_> = judged.collected_data.iter().map(|(_, value)| value.as_str()).collect();
+    assert_eq!(values, ["[card number]", "[secret]", "Rome"]);
+}

@@ -46,7 +46,7 @@ fn without(field: &str) -> Result<(Judged, usize), Unusable> {
 fn a_reply_that_fits_is_taken_as_it_is() {
     let (judged, removed) = reply(GOOD).unwrap();
     assert_eq!(judged.summary, "Caller asked about billing.");
-    assert_eq!(judged.sentiment, Sentiment::Positive);
+    assert_eq!(judged.sentiment, Some(Sentiment::Positive));
     assert_eq!(judged.action_items, [ActionItem { text: "send a new invoice".into(), owner: Owner::Agent }]);
     assert_eq!((judged.outcome.as_deref(), judged.next_step), (Some("resolved"), None));
     assert_eq!(judged.coaching[0].quote.as_deref(), Some("Happy to help!"));
@@ -72,7 +72,7 @@ fn json_is_found_in_whatever_is_put_around_it() {
 
 #[test]
 fn what_is_meant_clearly_is_taken() {
-    assert_eq!(with("sentiment", json!(" Negative ")).unwrap().0.sentiment, Sentiment::Negative);
+    assert_eq!(with("sentiment", json!(" Negative ")).unwrap().0.sentiment, Some(Sentiment::Negative));
     assert_eq!(with("topics", Value::Null).unwrap().0.topics, Vec::<String>::new());
     assert_eq!(without("objections").unwrap().0.objections, Vec::<String>::new());
     assert_eq!(with("outcome", json!("  ")).unwrap().0.outcome, None);

@@ -1,9 +1,11 @@
 //! ElevenLabs agents (facts: telephony §3): webhooks after a call, and a REST API that has the same and the audio.
 //!
 //! - `signature`: who sent it. `payload`: what it says; another type of webhook is one more arm there.
+//! - `analysis`: what they make of a conversation.
 //! - `lift`: audio that comes inside a webhook, taken out on the way.
 //! - `api`: the conversation, the audio, the list. `calling`: calls out.
 
+mod analysis;
 mod api;
 mod calling;
 mod lift;
@@ -28,7 +30,7 @@ use self::{
 use super::{Page, Polling, Provider, RecordingError, StartedCall};
 use crate::{
     clock::Clock,
-    domain::{Call, CallFacts, Event, EventKind, NewEvent, ProviderId, Recording, StepError, Transcript},
+    domain::{Call, CallFacts, Event, EventKind, Judged, NewEvent, ProviderId, Recording, StepError, Transcript},
     env::{Env, EnvError},
     http::{Download, Outside},
     sources::{Check, Gate, Refused, Sieve, Source, Unusable, Verified, WebhookRequest, WebhookRoute},
@@ -147,6 +149,10 @@ impl Provider for ElevenLabs {
 
     fn transcript(&self, event: &Event) -> Option<Transcript> {
         Post::parse(&event.body).ok()?.transcript()
+    }
+
+    fn judged(&self, event: &Event) -> Option<Judged> {
+        Post::parse(&event.body).ok()?.judged()
     }
 
     async fn open_recording(&self, call: &Call) -> Result<Download, RecordingError> {

@@ -245,13 +245,18 @@ impl Post {
         }
     }
 
+    /// What stands there.
+    pub(super) fn at(&self, at: &str) -> Option<&Value> {
+        self.0.pointer(at)
+    }
+
     fn phone(&self, places: &[&str]) -> Option<Phone> {
         places.iter().find_map(|at| Phone::parse(&self.text(at)?))
     }
 
     /// Text, or a number as text.
-    fn text(&self, at: &str) -> Option<String> {
-        let text = match self.0.pointer(at)? {
+    pub(super) fn text(&self, at: &str) -> Option<String> {
+        let text = match self.at(at)? {
             // PostgreSQL keeps no NUL in text.
             Value::String(text) => text.trim().replace('\0', ""),
             Value::Number(number) => number.to_string(),

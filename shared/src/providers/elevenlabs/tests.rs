@@ -225,3 +225,36 @@ fn a_conversation_that_was_asked_for_is_the_event_that_its_webhook_would_have_be
     conversation["status"] = "processing".into();
     assert!(event_of(&conversation).is_none(), "it would keep the finished one out");
 }
+
+fn judged(analysis: &Value) -> Option<Judged> {
+    let body = json!({"type": "post_call_transcription", "data": {"conversation_id": "conv_1", "analysis": analysis}});
+    with(&[(VERIFY, "off")]).judged(&recorded(&body.to_string()))
+}
+
+#[test]
+fn the_analysis_is_a_judgement_whether_its_values_have_reasons_or_stand_bare() {
+    let given = judged(&json!({
+        "call_successful": "failure", "transcript_summary": " Billing issue. ",
+        "data_collection_results": {
+            "email": {"value": "ada@example.test", "rationale": "She said so."}, "age": 41, "callback": true,
+            "address": {"value": null}, "order": "",
+        },
+        "evaluation_criteria_results": {
+            "polite": {"result": "success", "rationale": "Thanked her."}, "solved": {"result": "failure"},
+            "named": {"result": "unknown", "rationale": "Not clear."},
+        },
+    }));
+    let given = given.unwrap();
+    let mut data = given.collected_data.clone();
+    data.sort();
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(data, [pair("age", "41"), pair("callback", "true"), pair("email", "ada@example.test")]);
+    assert_eq!((given.summary.as_str(), given.outcome.as_deref()), ("Billing issue.", Some("failure")));
+    let advice: Vec<_> =
+        given.coaching.iter().map(|one| (one.strength.as_deref(), one.improvement.as_deref())).collect();
+    assert_eq!(advice, [(Some("polite: Thanked her."), None), (None, Some("solved"))]);
+    assert_eq!(given.sentiment, None, "it says nothing of the mood");
+    for nothing in [json!(null), json!({"call_successful": "success", "transcript_summary": null})] {
+        assert_eq!(judged(&nothing), None, "{nothing}");
+    }
+}

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use crate::domain::{CallStatus, Direction, Feedback, Report};
+use crate::domain::{CallStatus, Direction, Feedback, Report, Sentiment};
 
 /// Stands for the number of a caller who hides it, as the field is never absent in Callmind's guide.
 const HIDDEN_NUMBER: &str = "anonymous";
@@ -105,9 +105,9 @@ impl CallResult {
             duration: report.duration_seconds().map(whole).or(none),
             recording_url: report.recording_link.clone(),
             transcript: transcript.filter(|text| !text.is_empty()),
-            sentiment: judged.map(|j| j.sentiment.as_str()),
+            sentiment: judged.and_then(|j| j.sentiment).map(Sentiment::as_str),
             topics: judged.map(|j| j.topics.clone()).unwrap_or_default(),
-            summary: report.feedback.as_ref().map(summary),
+            summary: report.feedback.as_ref().map(summary).filter(|text| !text.is_empty()),
             collected_data: data.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect(),
             cost: report.cost().map(|dollars| (dollars * 1e6).round() / 1e6),
         }

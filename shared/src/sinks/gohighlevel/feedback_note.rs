@@ -1,6 +1,6 @@
 //! What the note with the feedback says: what a salesperson reads first comes first, the words of the call come last.
 
-use super::note::{NoteKind, marker};
+use super::note::{NoteKind, display_name, marker};
 use crate::domain::{Coaching, Judged, Measured, Owner, Report, Score, Scored, Transcript};
 
 /// The longest transcript in a note, in characters. The CRM's own limit is undocumented; half an hour of talk fits.
@@ -15,7 +15,9 @@ pub fn feedback_note(report: &Report) -> Option<String> {
     }
     let mut lines = vec![format!("{}{}", NoteKind::Feedback.prefix(&call.provider), title(report))];
     if let Some(feedback) = &report.feedback {
-        judged(&feedback.judged, &mut lines);
+        let by =
+            feedback.is_the_providers().then(|| format!(" by {}", display_name(&call.provider))).unwrap_or_default();
+        judged(&feedback.judged, &by, &mut lines);
         lines.extend(feedback.scorecard.iter().flat_map(scored));
         lines.extend(talk(&feedback.measured));
     }
@@ -34,9 +36,11 @@ fn title(report: &Report) -> String {
     format!("Call{contact}{agent}")
 }
 
-fn judged(judged: &Judged, lines: &mut Vec<String>) {
-    lines.push(format!("📝 Summary: {}", flat(&judged.summary)));
-    lines.push(format!("Sentiment: {}", judged.sentiment.as_str()));
+/// `by` says whose judgement it is, where it is not ours.
+fn judged(judged: &Judged, by: &str, lines: &mut Vec<String>) {
+    // A provider may have collected data without one.
+    lines.extend((!judged.summary.is_empty()).then(|| format!("📝 Summary{by}: {}", flat(&judged.summary))));
+    lines.extend(judged.sentiment.map(|sentiment| format!("Sentiment: {}", sentiment.as_str())));
     if !judged.topics.is_empty() {
         lines.push(format!("Topics: {}", judged.topics.join(", ")));
     }

@@ -90,7 +90,7 @@ pub fn timestamp(call: &Call) -> String {
 }
 
 /// The provider's name as people write it.
-fn display_name(provider: &ProviderId) -> String {
+pub(super) fn display_name(provider: &ProviderId) -> String {
     match provider.as_str() {
         "cloudtalk" => "CloudTalk".into(),
         "elevenlabs" => "ElevenLabs".into(),
