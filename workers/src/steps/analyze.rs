@@ -96,8 +96,8 @@ impl Analyze {
     async fn given(&self, call: &Call, measured: Measured) -> Result<Option<Feedback>, StepError> {
         let Some(provider) = self.providers.get(&call.provider) else { return Ok(None) };
         let events = db::events::of(&self.db, call.id).await.or_ours()?;
-        let own = events.iter().rev().filter(|event| event.provider == call.provider);
-        let judged = own.filter_map(|event| provider.judged(event)).next();
+        let mut own = events.iter().rev().filter(|event| event.provider == call.provider);
+        let judged = own.find_map(|event| provider.judged(event));
         Ok(judged.map(|judged| Feedback {
             measured,
             judged: self.redact.judged(judged),

@@ -16,7 +16,7 @@ pub fn feedback_note(report: &Report) -> Option<String> {
     let mut lines = vec![format!("{}{}", NoteKind::Feedback.prefix(&call.provider), title(report))];
     if let Some(feedback) = &report.feedback {
         let by =
-            feedback.is_the_providers().then(|| format!(" by {}", display_name(&call.provider))).unwrap_or_default();
+            if feedback.is_the_providers() { format!(" by {}", display_name(&call.provider)) } else { String::new() };
         judged(&feedback.judged, &by, &mut lines);
         lines.extend(feedback.scorecard.iter().flat_map(scored));
         lines.extend(talk(&feedback.measured));
