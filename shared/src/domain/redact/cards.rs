@@ -68,10 +68,10 @@ fn longest(tokens: &[Token], from: usize) -> Option<Span> {
     walk(tokens, from, |at, digits, apart| {
         let card = LENGTHS.contains(&digits.len()) && luhn(digits) && !is_phone(tokens, from, at);
         if card && (!apart || (is_issued(digits) && !is_repeated(digits))) {
-            best = Some(from..at + 1);
+            best = best.max(Some(at + 1));
         }
     });
-    best
+    best.map(|end| from..end)
 }
 
 /// All digits behind an announcement, where they are about as many as a card has.
@@ -82,15 +82,29 @@ fn misheard(tokens: &[Token], behind: usize) -> Option<Span> {
     let mut best = None;
     walk(tokens, from, |at, digits, _| {
         if ANNOUNCED_LENGTHS.contains(&digits.len()) && !is_phone(tokens, from, at) {
-            best = Some(from..at + 1);
+            best = best.max(Some(at + 1));
         }
     });
-    best
+    best.map(|end| from..end)
 }
 
 /// Hands over the digits from here on, one token more each time, until another word or more digits than any card has: where the
-/// token is, all digits so far, and whether anything but punctuation stood between them.
+/// token is, all digits so far, and whether anything but punctuation stood between them. What may be a digit or a filler ("um") is
+/// first one, then the other.
 fn walk(tokens: &[Token], from: usize, mut hear: impl FnMut(usize, &str, bool)) {
+    walk_as(tokens, from, is_digits, &mut hear);
+    let is_sure = |token: &Token| is_digits(token) && !FILLERS.contains(&token.word.as_str());
+    if is_sure(&tokens[from]) {
+        walk_as(tokens, from, is_sure, &mut hear);
+    }
+}
+
+fn walk_as(
+    tokens: &[Token],
+    from: usize,
+    is_digits: impl Fn(&Token) -> bool,
+    hear: &mut impl FnMut(usize, &str, bool),
+) {
     let mut digits = String::new();
     let (mut apart, mut fillers) = (false, 0);
     for (at, token) in tokens.iter().enumerate().skip(from) {

@@ -40,8 +40,39 @@ const ASKS: [&str; 13] = [
     "tell", "give", "spell", "confirm", "provide", "nennen", "sagen", "dica", "dirmi", "mi dia", "donnez", "dígame",
     "diga",
 ];
+/// Behind these it is said that nobody should: "never give anyone your password". "Don't" is two words here.
+const NEVER: [&str; 20] = [
+    "never",
+    "not",
+    "t",
+    "cannot",
+    "nobody",
+    "none",
+    "no",
+    "non",
+    "mai",
+    "nessuno",
+    "nicht",
+    "nie",
+    "niemals",
+    "niemand",
+    "niemandem",
+    "ne",
+    "jamais",
+    "nunca",
+    "nadie",
+    "não",
+];
+/// Here another thought begins, with or without a comma: "don't worry, just tell me", "I do not see it so please tell me".
+const AFRESH: [&str; 11] = ["please", "just", "so", "but", "and", "then", "bitte", "aber", "ma", "mais", "pero"];
 /// Words of a sentence before the announcement that are looked at.
 const BEFORE: usize = 10;
+/// Words before the order in which something may forbid it: "we never want you to tell".
+const FORBIDDEN: usize = 5;
+/// Words behind the order which do: "tell nobody", "sagen Sie niemandem".
+const TO_WHOM: usize = 2;
+/// With fewer words nobody asks for the next thing: "okay, please go on", "sorry?".
+const SHORT: usize = 4;
 
 /// How sure it is that somebody asked.
 #[derive(Clone, Copy, PartialEq)]
@@ -63,24 +94,36 @@ pub(super) fn to_question(tokens: &[Token], behind: usize) -> Vec<Span> {
     // "Is it hunter2?"
     let mut found = odd(tokens, rest.clone());
     found.extend(it_is(tokens, rest));
-    let mut answered = asked == Asked::Perhaps;
+    let (mut answered, mut known) = (asked == Asked::Perhaps, !found.is_empty());
     for turn in turn + 1..=turn + FAR {
         let said =
             tokens.partition_point(|token| token.turn < turn)..tokens.partition_point(|token| token.turn <= turn);
         let Some(first) = tokens.get(said.start).filter(|_| !said.is_empty()) else { continue };
+        let (asks, odd) = (first.speaker == speaker, odd(tokens, said.clone()));
+        // What is asked for next is something else: "and your surname?"
+        if known && asks && (speaker != Speaker::Unknown || odd.is_empty()) && goes_on(&tokens[said.clone()]) {
+            break;
+        }
         // Who asked does not answer; without names anybody may have.
-        if first.speaker == speaker && speaker != Speaker::Unknown {
+        if asks && speaker != Speaker::Unknown {
             continue;
         }
-        found.extend(odd(tokens, said.clone()));
+        known |= !odd.is_empty() || is_taken(&tokens[said.clone()]);
+        found.extend(odd);
         if answered {
             continue;
         }
         let plain = it_is(tokens, said.clone()).or_else(|| the_beginning(tokens, said.clone()));
         answered = plain.is_some() || is_taken(&tokens[said.clone()]) || !waits(tokens, said);
+        known |= plain.is_some();
         found.extend(plain);
     }
     found
+}
+
+/// Whether more is said than that it was heard, and to go on.
+fn goes_on(said: &[Token]) -> bool {
+    said.len() > SHORT || said.len() > 2 && said.iter().any(|token| token.then.contains('?'))
 }
 
 /// Whether something was taken out there already, so that the question has its answer.
@@ -95,11 +138,22 @@ fn asked(tokens: &[Token], behind: usize) -> Option<Asked> {
     let mut sentence = begins.take_while(|at| tokens[*at].turn == turn && !tokens[*at].ends_sentence());
     let questions = |token: &Token| token.then.contains('?');
     if rest().find(|token| token.ends_sentence()).is_some_and(questions)
-        || sentence.any(|at| announced(tokens, at, &ASKS).is_some())
+        || sentence.any(|at| announced(tokens, at, &ASKS).is_some() && !is_forbidden(tokens, at))
     {
         return Some(Asked::Plainly);
     }
     rest().any(questions).then_some(Asked::Perhaps)
+}
+
+/// Whether what sounds like an order, here, says that it should not be done.
+fn is_forbidden(tokens: &[Token], at: usize) -> bool {
+    let turn = tokens[at].turn;
+    let is = |at: usize, words: &[&str]| words.contains(&tokens[at].word.as_str());
+    let clause = (at.saturating_sub(FORBIDDEN)..at)
+        .rev()
+        .take_while(|at| tokens[*at].turn == turn && !tokens[*at].ends_clause() && !is(*at, &AFRESH));
+    let to_whom = at + 1..tokens.len().min(at + 1 + TO_WHOM);
+    clause.chain(to_whom).any(|at| is(at, &NEVER))
 }
 
 /// What cannot be ordinary words.

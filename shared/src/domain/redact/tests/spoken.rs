@@ -22,6 +22,7 @@ fn cards_are_found_in_whatever_words_they_are_read_out() {
             "The first four are 4111, the next four are 1111, then 1111 and the last four are 1111.",
             "The first four are [card number].",
         ),
+        ("4111 1111, um, 1111 1111", "[card number]"),
         ("einundvierzig elf elf elf elf elf elf elf", "[card number]"),
         ("quarantuno undici undici undici undici undici undici undici", "[card number]"),
         ("cuarenta y uno once once once once once once once", "[card number]"),
@@ -146,6 +147,36 @@ fn answers_are_found_when_somebody_has_to_look_first() {
             "Geheimzahl? | Die ist [secret]. | [secret], danke.",
         ),
         ("The passphrase? | It should be correct horse battery.", "The passphrase? | It should be [secret]."),
+        (
+            "I don't see you here so please tell me your password. | Blue Moon.",
+            "I don't see you here so please tell me your password. | [secret].",
+        ),
+        (
+            "Don't worry, just tell me your password. | Blue Moon.",
+            "Don't worry, just tell me your password. | [secret].",
+        ),
+        (
+            "Spell your password. | H, U, N | okay, go on | T, E, R, 2",
+            "Spell your password. | [secret] | okay, go on | [secret]",
+        ),
+        (
+            "Your password? | Why do you need it? | To see that it is you. | S, E, C, R",
+            "Your password? | Why do you need it? | To see that it is you. | [secret]",
+        ),
+    ]);
+}
+
+#[test]
+fn what_is_asked_for_next_stays() {
+    check(&[
+        (
+            "Your password? | hunter2 | Thanks. And your surname? | S, M, I, T, H",
+            "Your password? | [secret] | Thanks. And your surname? | S, M, I, T, H",
+        ),
+        (
+            "Your password? | Blue Moon. | Thanks, now the order please. | AB1234",
+            "Your password? | [secret]. | Thanks, now the order please. | AB1234",
+        ),
     ]);
 }
 
@@ -185,6 +216,10 @@ fn what_only_sounds_like_it_stays() {
         "I forgot my password. Can you help? | Sure, one moment, it's easy.",
         "I have reset your password. Anything else? | No, thanks.",
         "Look at example.com, or find it at shop.example.com.",
+        "Please never give anyone your password. | Makes sense to me.",
+        "You shouldn't tell anybody your password. | Makes sense to me.",
+        "So tell nobody your password. | Makes sense to me.",
+        "Bitte sagen Sie niemandem Ihr Passwort. | Klingt vernünftig.",
         "We are at this point it works. Call at 5 p.m. today. Follow us @tapedeck.",
     ] {
         check(&[(said, said)]);
