@@ -117,24 +117,25 @@ fn field<T: Clone + PartialEq>(
     }
 }
 
-/// A tag that was set anywhere is set everywhere, one that was taken away anywhere is taken away everywhere.
+/// A tag that was set anywhere is set everywhere, one that was taken away anywhere is taken away everywhere. One that is as it
+/// was, on both sides, stays so: writing it across was refused.
 fn tags(now: Sides<'_>, before: Option<Sides<'_>>, to: &mut Writes, back: &mut Writes) {
     let (Some(here), Some(there)) = (&now.here.tags, &now.there.tags) else { return };
     let known = |seen: Option<&Seen>| seen.and_then(|seen| seen.tags.clone()).unwrap_or_default();
     let (was_here, was_there) = (known(before.map(|b| b.here)), known(before.map(|b| b.there)));
-    for tag in here {
-        if !there.contains(tag) {
-            let taken_away = was_there.contains(tag) && was_here.contains(tag);
-            let list = if taken_away { &mut back.remove_tags } else { &mut to.add_tags };
-            list.push(tag.clone());
-        }
+    let stays = |tag| {
+        before.is_some()
+            && (here.contains(tag), there.contains(tag)) == (was_here.contains(tag), was_there.contains(tag))
+    };
+    for tag in here.iter().filter(|tag| !there.contains(tag) && !stays(tag)) {
+        let taken_away = was_there.contains(tag) && was_here.contains(tag);
+        let list = if taken_away { &mut back.remove_tags } else { &mut to.add_tags };
+        list.push(tag.clone());
     }
-    for tag in there {
-        if !here.contains(tag) {
-            let taken_away = was_here.contains(tag) && was_there.contains(tag);
-            let list = if taken_away { &mut to.remove_tags } else { &mut back.add_tags };
-            list.push(tag.clone());
-        }
+    for tag in there.iter().filter(|tag| !here.contains(tag) && !stays(tag)) {
+        let taken_away = was_here.contains(tag) && was_there.contains(tag);
+        let list = if taken_away { &mut to.remove_tags } else { &mut back.add_tags };
+        list.push(tag.clone());
     }
 }
 
