@@ -29,7 +29,8 @@ pub async fn kept(db: &Db, calls: &[CallId]) -> sqlx::Result<Option<(Feedback, b
     Ok(row.map(|(Json(body), renew)| (body, renew)))
 }
 
-/// Those of these calls that were transcribed, which is what feedback is made from, each with the feedback it has.
+/// Those of these calls that were transcribed, which is what feedback is made from, each with the feedback it has; the words,
+/// and the feedback, may be those of a call that was merged into it.
 ///
 /// # Errors
 /// When the database is away.
@@ -37,21 +38,30 @@ pub async fn of_transcribed(db: &Db, calls: &[CallId]) -> sqlx::Result<HashMap<C
     if calls.is_empty() {
         return Ok(HashMap::new());
     }
-    let own =
-        "select t.call_id, f.body from transcripts t left join feedback f on f.call_id = t.call_id where t.call_id";
-    let merged = "select k.merged_into, f.body from calls k join transcripts t on t.call_id = k.id
-        left join feedback f on f.call_id = k.id where k.merged_into";
     let mut known = HashMap::new();
-    for sql in [own, merged] {
-        let rows: Vec<(Uuid, Option<Json<Feedback>>)> =
-            on!(db, c => QueryBuilder::new(sql).push_ids(calls).build_query_as().fetch_all(c).await)?;
-        for (call, body) in rows {
-            let feedback = known.entry(CallId(call)).or_insert(None);
-            *feedback = feedback.take().or(body.map(|Json(body)| body));
+    for sql in [OWN_WORDS, MERGED_WORDS] {
+        let rows: Vec<Uuid> = on!(db, c => {
+            QueryBuilder::new(sql).push_ids(calls).build_query_scalar().fetch_all(c).await
+        })?;
+        known.extend(rows.into_iter().map(|call| (CallId(call), None)));
+    }
+    for (sql, order) in [(OWN_FEEDBACK, ""), (MERGED_FEEDBACK, " order by k.id")] {
+        let rows: Vec<(Uuid, Json<Feedback>)> = on!(db, c => {
+            QueryBuilder::new(sql).push_ids(calls).push(order).build_query_as().fetch_all(c).await
+        })?;
+        for (call, Json(body)) in rows {
+            known.entry(CallId(call)).and_modify(|feedback| *feedback = feedback.take().or(Some(body)));
         }
     }
     Ok(known)
 }
+
+const OWN_WORDS: &str = "select call_id from transcripts where call_id";
+const MERGED_WORDS: &str =
+    "select k.merged_into from calls k join transcripts t on t.call_id = k.id where k.merged_into";
+const OWN_FEEDBACK: &str = "select call_id, body from feedback where call_id";
+const MERGED_FEEDBACK: &str =
+    "select k.merged_into, f.body from calls k join feedback f on f.call_id = k.id where k.merged_into";
 
 /// Has feedback on these calls made anew: marks what they have, which stays in use meanwhile, and wakes their jobs. Returns
 /// the jobs that now wait for a worker, for the caller to publish; one that runs at this moment runs once more.

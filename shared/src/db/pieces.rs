@@ -86,10 +86,9 @@ pub(super) async fn forget(tx: &mut Tx, calls: impl Iterator<Item = CallId>, ste
     })
 }
 
-/// Forgets those of a call and of one that was merged into it when either has the words, or the work is over.
-pub(super) async fn forget_merged(tx: &mut Tx, survivor: CallId, merged: CallId) -> sqlx::Result<()> {
-    let sql = "delete from pieces where call_id in ($1, $2) and (
-        (step = 'transcribe' and exists (select 1 from transcripts where call_id in ($1, $2)))
-        or exists (select 1 from calls where id = $1 and conclusion is not null))";
+/// Forgets the pieces kept of the recordings of a call and of one that was merged into it when either has the words.
+pub(super) async fn forget_heard(tx: &mut Tx, survivor: CallId, merged: CallId) -> sqlx::Result<()> {
+    let sql = "delete from pieces where call_id in ($1, $2) and step = 'transcribe'
+        and exists (select 1 from transcripts where call_id in ($1, $2))";
     within!(tx, c => sqlx::query(sql).bind(survivor.0).bind(merged.0).execute(c).await.map(drop))
 }

@@ -79,7 +79,7 @@ pub async fn settle(
     publish_at: DateTime<Utc>,
 ) -> sqlx::Result<Settled> {
     let mut tx = db.begin().await?;
-    let touched = batch.iter().flat_map(|s| s.next.iter().map(|next| next.id).chain([s.job.id]));
+    let touched = merged::due(&mut tx, batch).await?.into_iter().chain(batch.iter().map(|s| s.job.id));
     jobs::lock(&mut tx, &touched.map(|id| id.0).collect::<Vec<_>>()).await?;
     let held = end_all(&mut tx, owner, batch, now).await?;
     let mine: Vec<&Settlement> = batch.iter().filter(|s| held.contains(&s.job.id)).collect();

@@ -1,6 +1,7 @@
 //! The words of calls.
 
 use sqlx::{QueryBuilder, types::Json};
+use uuid::Uuid;
 
 use super::{Db, PushIds, calls::family};
 use crate::domain::{CallId, Transcript};
@@ -18,9 +19,17 @@ pub async fn find(db: &Db, call: CallId) -> sqlx::Result<Option<Transcript>> {
 /// # Errors
 /// When the database is away.
 pub async fn of(db: &Db, calls: &[CallId]) -> sqlx::Result<Option<Transcript>> {
-    let row: Option<Json<Transcript>> = on!(db, c => {
-        let mut query = QueryBuilder::new("select body from transcripts where call_id");
-        query.push_ids(calls).push(" order by call_id").build_query_scalar().fetch_optional(c).await
+    Ok(all(db, calls).await?.into_iter().next().map(|(_, transcript)| transcript))
+}
+
+/// The transcripts of these calls, in the order of ids.
+///
+/// # Errors
+/// When the database is away.
+pub async fn all(db: &Db, calls: &[CallId]) -> sqlx::Result<Vec<(CallId, Transcript)>> {
+    let rows: Vec<(Uuid, Json<Transcript>)> = on!(db, c => {
+        let mut query = QueryBuilder::new("select call_id, body from transcripts where call_id");
+        query.push_ids(calls).push(" order by call_id").build_query_as().fetch_all(c).await
     })?;
-    Ok(row.map(|Json(body)| body))
+    Ok(rows.into_iter().map(|(call, Json(body))| (CallId(call), body)).collect())
 }

@@ -26,6 +26,8 @@ on_both_databases! {
     what_is_paid_for_while_its_call_is_merged_is_the_survivors,
     of_two_results_the_survivors_own_is_used_and_the_other_kept_whichever_comes_first,
     of_two_deliveries_the_finished_one_is_held_and_else_the_survivors_own,
+    feedback_and_the_words_that_it_was_made_from_are_found_under_two_calls_of_one,
+    that_one_call_has_no_recording_takes_back_nothing_that_came_of_the_others,
     what_an_event_makes_due_while_its_call_is_merged_is_due_for_the_survivor,
     work_on_a_merged_call_is_seen_by_the_survivors_job_of_that_step_alone,
 }
@@ -228,6 +230,34 @@ async fn of_two_deliveries_the_finished_one_is_held_and_else_the_survivors_own(d
     }
 }
 
+async fn feedback_and_the_words_that_it_was_made_from_are_found_under_two_calls_of_one(db: Db) {
+    let (first, second) = two(&db).await;
+    let transcribing = begin(&db, NewJob::step(Step::Transcribe, second, Wake::No)).await;
+    merge(&db).await;
+    transcribing.done(&db, vec![Write::Transcript(second, transcript("late"))], Vec::new()).await;
+    let known = async || db::feedback::of_transcribed(&db, &[first]).await.unwrap();
+    assert!(known().await[&first].is_none());
+    let writes = vec![Write::Feedback(first, feedback("own")), Write::Conclusion(first, Conclusion::Analyzed)];
+    begin(&db, NewJob::step(Step::Analyze, first, Wake::No)).await.done(&db, writes, Vec::new()).await;
+    assert_eq!(known().await[&first].as_ref().unwrap().model, "own");
+    let late = vec![Write::Feedback(second, feedback("other's"))];
+    begin(&db, NewJob::step(Step::Analyze, second, Wake::No)).await.done(&db, late, Vec::new()).await;
+    assert_eq!(known().await[&first].as_ref().unwrap().model, "own");
+}
+
+async fn that_one_call_has_no_recording_takes_back_nothing_that_came_of_the_others(db: Db) {
+    let (first, second) = two(&db).await;
+    let fetching = begin(&db, NewJob::step(Step::Fetch, first, Wake::No)).await;
+    merge(&db).await;
+    let stored = sample::recorded().recording.unwrap();
+    let other = begin(&db, NewJob::step(Step::Fetch, second, Wake::No)).await;
+    other.done(&db, vec![Write::Recording(second, stored)], Vec::new()).await;
+    let writes = vec![Write::Conclusion(first, Conclusion::Analyzed)];
+    begin(&db, NewJob::step(Step::Analyze, first, Wake::No)).await.done(&db, writes, Vec::new()).await;
+    fetching.done(&db, vec![Write::Conclusion(first, Conclusion::NotRecorded)], Vec::new()).await;
+    assert_eq!(db::calls::find(&db, first).await.unwrap().unwrap().conclusion, Some(Conclusion::Analyzed));
+}
+
 async fn what_an_event_makes_due_while_its_call_is_merged_is_due_for_the_survivor(db: Db) {
     let (first, second) = two(&db).await;
     let intake = event(&db).await;
@@ -318,5 +348,32 @@ async fn a_job_that_is_settled_while_its_call_is_merged_waits_for_that_and_leads
     settling.await.unwrap();
     assert_eq!(db::transcripts::find(&db, first).await.unwrap().unwrap().model, "late");
     assert_eq!(state(&db, &NewJob::step(Step::Analyze, first, Wake::No)).await.as_deref(), Some("waiting"));
+    db.close().await;
+}
+
+#[tokio::test]
+async fn the_survivors_jobs_are_locked_in_order_with_those_that_lead_to_them() {
+    let scratch = Scratch::new(Shape::Production).await;
+    let db = scratch.db().await;
+    let Db::Postgres(pool) = &db else { panic!("it has many writers") };
+    let (first, second) = two(&db).await;
+    merge(&db).await;
+    // Such that the survivor's comes first in the order of ids.
+    let sinks = (0..40).map(|n| SinkId::from(format!("sink-{n}")));
+    let due = sinks.clone().map(|sink| NewJob::sync(first, sink)).min_by_key(|job| job.id).unwrap();
+    let ending = sinks.map(|sink| NewJob::sync(second, sink)).max_by_key(|job| job.id).unwrap();
+    assert!(due.id < ending.id);
+    let trying = begin(&db, ending.clone()).await;
+    begin(&db, due.clone()).await.done(&db, Vec::new(), Vec::new()).await;
+    let lock = "select id from jobs where id = $1 for no key update skip locked";
+    let mut holding = pool.begin().await.unwrap();
+    sqlx::query(lock).bind(due.id.0).fetch_one(&mut *holding).await.unwrap();
+    let (other, next) = (db.clone(), NewJob::sync(second, due.sink.unwrap()));
+    let settling = tokio::spawn(async move { trying.done(&other, Vec::new(), vec![next]).await });
+    eventually("it waits for the survivor's job", async || waiting(&db).await == 1).await;
+    let free = sqlx::query(lock).bind(ending.id.0).fetch_optional(pool).await.unwrap();
+    assert!(free.is_some(), "and holds none that comes after it");
+    holding.commit().await.unwrap();
+    settling.await.unwrap();
     db.close().await;
 }

@@ -47,7 +47,10 @@ async fn claimed(db: &Db, call: CallId, step: Step, owner: Uuid) -> Job {
 
 async fn concluded(db: &Db, job: Job, owner: Uuid) {
     let writes = vec![Write::Conclusion(job.call_id.unwrap(), Conclusion::NoSpeech)];
-    let end = End::Done { skipped: Some("no-speech".into()) };
+    settled(db, owner, job, End::Done { skipped: Some("no-speech".into()) }, writes).await;
+}
+
+async fn settled(db: &Db, owner: Uuid, job: Job, end: End, writes: Vec<Write>) {
     let settled = Settlement { job, end, writes, next: Vec::new() };
     assert_eq!(db::settle::settle(db, owner, &[settled], now(), now()).await.unwrap().held.len(), 1);
 }
@@ -111,5 +114,34 @@ async fn a_call_has_what_was_bought_for_those_that_were_merged_into_it() {
         let job = claimed(&db, first, Step::Analyze, owner).await;
         concluded(&db, job, owner).await;
         assert_eq!((count(&db, first, Step::Analyze).await, count(&db, second, Step::Analyze).await), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn what_is_bought_anew_for_a_call_with_a_conclusion_outlives_its_snoozes_and_what_else_is_done_for_it() {
+    for shape in [Shape::Production, Shape::Embedded] {
+        let scratch = Scratch::new(shape).await;
+        let db = scratch.db().await;
+        let (first, second, owner) = (call(&db).await, call(&db).await, Uuid::now_v7());
+        execute(&db, "update calls set merged_into = $2 where id = $1", second, Some(first)).await;
+        for step in [Step::Transcribe, Step::Analyze] {
+            let sql = "update calls set conclusion = 'not-analyzed' where id in ($1, $2)";
+            execute(&db, sql, first, Some(second)).await;
+            let job = claimed(&db, first, step, owner).await;
+            keep(&db, first, step, "anew").await;
+            keep(&db, second, step, "anew, too").await;
+            let none = || End::Done { skipped: None };
+            let fetching = claimed(&db, first, Step::Fetch, owner).await;
+            settled(&db, owner, fetching, none(), Vec::new()).await;
+            let late = claimed(&db, second, Step::Fetch, owner).await;
+            settled(&db, owner, late, none(), vec![Write::Conclusion(second, Conclusion::NotRecorded)]).await;
+            let (reason, error) = ("long-work".into(), "goes on where it is".into());
+            let snooze = End::Again { due_at: now(), counts: false, verdict: "snooze", reason, error };
+            settled(&db, owner, job, snooze, Vec::new()).await;
+            assert_eq!(count(&db, first, step).await, 2, "{step:?}");
+            let job = claimed(&db, first, step, owner).await;
+            concluded(&db, job, owner).await;
+            assert_eq!(count(&db, first, step).await, 0, "{step:?}");
+        }
     }
 }

@@ -134,29 +134,26 @@ impl Run for Analyze {
             Ok(found) => found,
             Err(merged) => return Ok(merged),
         };
-        let id = call.id;
         let renewed = match db::feedback::kept(&self.db, &family).await.or_ours()? {
             Some((_, false)) => return Ok(self.concluded(call, Conclusion::Analyzed)),
             Some((_, true)) => true,
             None => false,
         };
-        let transcript = db::transcripts::of(&self.db, &family).await.or_ours()?;
-        let kept = transcript.ok_or_else(|| anyhow!("it has no transcript")).or_fail("transcript-gone")?;
-        // What was transcribed before redaction was switched on may hold more than it should.
-        let transcript = self.redact.apply(kept.clone());
-        let outcome = self.judged(call, &transcript, renewed).await;
-        if transcript == kept {
-            return outcome;
-        }
+        let kept = db::transcripts::all(&self.db, &family).await.or_ours()?;
+        // What was transcribed before redaction was switched on may hold more than it should; also words that are not used.
+        let redacted: Vec<_> = kept.iter().map(|(of, kept)| (*of, self.redact.apply(kept.clone()))).collect();
+        let transcript = redacted.first().ok_or_else(|| anyhow!("it has no transcript")).or_fail("transcript-gone")?;
+        let outcome = self.judged(call, &transcript.1, renewed).await;
+        let changed = redacted.into_iter().zip(kept).filter(|(redacted, kept)| redacted != kept);
+        let writes = changed.map(|((of, redacted), _)| Write::Transcript(of, redacted));
         // However it ends.
-        let redacted = Write::Transcript(id, transcript);
         match outcome {
             Ok(mut outcome) => {
-                outcome.writes.insert(0, redacted);
+                outcome.writes.splice(0..0, writes);
                 Ok(outcome)
             }
             Err(mut error) => {
-                error.writes.insert(0, redacted);
+                error.writes.splice(0..0, writes);
                 Err(error)
             }
         }

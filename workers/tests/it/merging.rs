@@ -13,7 +13,7 @@ use shared::{
     },
     domain::{
         CallFacts, CallId, CallKey, EventId, EventKind, Job, NewEvent, NewJob, Outcome, ProviderId, SinkId, Step,
-        StepError, Wake,
+        StepError, Transcript, Wake, Write,
     },
     service::{App, Role},
     sinks::sample,
@@ -24,6 +24,8 @@ use workers::{
     step::Run,
     steps::{analyze::Analyze, sync::Sync, transcribe::Transcribe},
 };
+
+use crate::given;
 
 const CRM: SinkId = SinkId::new("gohighlevel");
 const LINE: (&str, &str) = ("call_sid", "CA1");
@@ -221,6 +223,31 @@ async fn what_is_being_paid_for_a_merged_call_is_not_bought_for_the_survivor() {
                 _ => Box::new(Analyze::new(app).unwrap()),
             };
             assert_eq!(run.run(&survivors).await.unwrap_err().reason, "merged-call-busy");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_redacted_is_redacted_under_every_name_that_the_call_had() {
+    for at in places().await {
+        let (carried, talked) = at.two_calls().await;
+        let mut heard = sample::analyzed().transcript.unwrap();
+        heard.turns[0].text = "My card is 4111 1111 1111 1111, and that was that.".into();
+        let kept = async |call| {
+            let kept: Vec<(CallId, Transcript)> = db::transcripts::all(&at.app.db, &[call]).await.unwrap();
+            kept.into_iter().map(|(_, transcript)| transcript.turns[0].text.clone()).collect::<Vec<_>>()
+        };
+        at.merge().await;
+        let job = given::job(&NewJob::step(Step::Analyze, carried, Wake::No));
+        for copies in [vec![talked], vec![carried, talked]] {
+            let before = copies.iter().map(|call| Write::Transcript(*call, heard.clone()));
+            given::written(&at.app, before.collect()).await;
+            let outcome = Analyze::new(&at.app).unwrap().run(&job).await.unwrap();
+            given::written(&at.app, outcome.writes).await;
+            for call in copies {
+                let texts = kept(call).await;
+                assert!(texts.len() == 1 && texts[0].starts_with("My card is ["), "{texts:?}");
+            }
         }
     }
 }

@@ -120,8 +120,8 @@ pub async fn calls(db: &Db, filter: &CallFilter) -> sqlx::Result<Vec<CallLine>> 
         }
         if let Some(recorded) = filter.recorded {
             query.push(if recorded { " and (" } else { " and not (" }).push(
-                "id in (select call_id from recordings) or id in (select k.merged_into from calls k
-                join recordings r on r.call_id = k.id where k.merged_into is not null))",
+                "exists (select 1 from recordings r where r.call_id = calls.id) or exists (select 1 from calls k
+                join recordings r on r.call_id = k.id where k.merged_into = calls.id))",
             );
         }
         if filter.dead {

@@ -1,16 +1,16 @@
 //! Calls that were found to be another one while work on them was under way (docs/adr/0014): what is due next is due for
 //! the one that they became, and so is how the work ended.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::QueryBuilder;
 use uuid::Uuid;
 
 use super::{
     super::{PushIds, Tx, calls::share_conclusion, pieces},
-    Settlement,
+    Settlement, results,
 };
-use crate::domain::{CallId, NewJob, Write};
+use crate::domain::{CallId, JobId, NewJob, Write};
 
 /// What these settlements lead to: the jobs that are due next, each with its trace, of calls that are there. To be asked after
 /// the results are written: whoever merges a call waits for its jobs, and who settles none of them for the call's own row.
@@ -18,14 +18,33 @@ pub(super) async fn next(tx: &mut Tx, batch: &[&Settlement]) -> sqlx::Result<Vec
     let became = became(tx, &concerned(batch)).await?;
     for (merged, survivor) in &became {
         share_conclusion(tx, *survivor, *merged).await?;
-        pieces::forget_merged(tx, *survivor, *merged).await?;
+        pieces::forget_heard(tx, *survivor, *merged).await?;
     }
-    let there = |job: &NewJob| match job.call_id.and_then(|call| became.get(&call)) {
+    // Not of all that were concluded before: one of them may be at work anew.
+    let over: HashSet<CallId> = batch.iter().flat_map(|s| &s.writes).filter_map(results::ends_work).collect();
+    let pairs = became.iter().filter(|(merged, survivor)| over.contains(merged) || over.contains(survivor));
+    pieces::forget(tx, pairs.flat_map(|(merged, survivor)| [*merged, *survivor]), None).await?;
+    let due = |s: &&Settlement| {
+        let next = s.next.iter().map(|job| (there(job, &became), s.job.traceparent.clone()));
+        next.collect::<Vec<_>>()
+    };
+    Ok(batch.iter().flat_map(due).collect())
+}
+
+/// The jobs that these settlements lead to, as far as is known before they are written: so that they can be locked in order.
+pub(super) async fn due(tx: &mut Tx, batch: &[Settlement]) -> sqlx::Result<Vec<JobId>> {
+    let mut calls: Vec<CallId> = batch.iter().flat_map(|s| &s.next).filter_map(|job| job.call_id).collect();
+    calls.sort();
+    calls.dedup();
+    let became = became(tx, &calls).await?;
+    Ok(batch.iter().flat_map(|s| &s.next).map(|job| there(job, &became).id).collect())
+}
+
+fn there(job: &NewJob, became: &HashMap<CallId, CallId>) -> NewJob {
+    match job.call_id.and_then(|call| became.get(&call)) {
         Some(survivor) => NewJob::woken(job.step, job.sink.as_ref(), *survivor),
         None => job.clone(),
-    };
-    let due = |s: &&Settlement| s.next.iter().map(|job| (there(job), s.job.traceparent.clone())).collect::<Vec<_>>();
-    Ok(batch.iter().flat_map(due).collect())
+    }
 }
 
 fn concerned(batch: &[&Settlement]) -> Vec<CallId> {

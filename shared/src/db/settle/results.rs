@@ -33,11 +33,20 @@ pub(super) async fn write(tx: &mut Tx, batch: &[&Settlement], now: DateTime<Utc>
     recordings(tx, &mut sorted.recordings).await?;
     let heard = sorted.transcripts.iter().map(|(call, _)| *call);
     pieces::forget(tx, heard, Some(Step::Transcribe)).await?;
-    pieces::forget(tx, sorted.conclusions.iter().map(|(call, _)| *call), None).await?;
+    pieces::forget(tx, batch.iter().flat_map(|s| &s.writes).filter_map(ends_work), None).await?;
     bodies(tx, "transcripts", &mut sorted.transcripts, "").await?;
     bodies(tx, "feedback", &mut sorted.feedback, ", renew = false").await?;
     conclusions(tx, &mut sorted.conclusions, now).await?;
     deliveries(tx, &mut sorted.deliveries, now).await
+}
+
+/// The call that this ends the work on. For one that was found to have no recording nothing was bought, unless one came
+/// meanwhile: then that is at work.
+pub(super) fn ends_work(write: &Write) -> Option<CallId> {
+    match write {
+        Write::Conclusion(call, conclusion) => (*conclusion != Conclusion::NotRecorded).then_some(*call),
+        _ => None,
+    }
 }
 
 /// In the order of the keys, each once (the last one wins): no deadlocks, no row twice in a statement.
@@ -106,8 +115,9 @@ async fn conclusions(tx: &mut Tx, rows: &mut Vec<(CallId, Conclusion)>, now: Dat
             }
             query.push(")");
             if conclusion == Conclusion::NotRecorded {
-                // Whoever found that read the call before its recording came.
-                query.push(" and not exists (select 1 from recordings where call_id = calls.id)");
+                // Whoever found that read the call before its recording came, or another one's that it was merged with.
+                query.push(" and (conclusion is null or conclusion = 'not-recorded')
+                    and not exists (select 1 from recordings where call_id = calls.id)");
             }
             query.build().execute(c).await.map(drop)
         })?;
