@@ -45,13 +45,24 @@ const CREATED: &[&str] = &["dateadded", "datecreated", "createdat", "contactdate
 /// What our own contacts have as their source in the CRM.
 const CREATED_BY_US: &str = "Tapedeck";
 
-/// What is due when a contact is new: calling them, if that is switched on.
-///
-/// # Errors
-/// When the switch cannot be understood.
-pub fn due(env: &Env, event: &Event) -> Result<Option<NewJob>, EnvError> {
-    let new = event.kind == EventKind::NewContact && event.provider.as_str() == Side::GoHighLevel.as_str();
-    Ok((new && env.flag(SWITCH, false)?).then(|| NewJob::dial(event.id)))
+/// Whether new contacts are called up.
+#[derive(Debug, Clone, Copy)]
+pub struct Dials(bool);
+
+impl Dials {
+    /// As `DIAL_NEW_CONTACTS` says.
+    ///
+    /// # Errors
+    /// When it cannot be understood.
+    pub fn from_env(env: &Env) -> Result<Self, EnvError> {
+        env.flag(SWITCH, false).map(Self)
+    }
+
+    /// What is due when a contact is new: calling them, if that is switched on.
+    pub fn due(self, event: &Event) -> Option<NewJob> {
+        let new = event.kind == EventKind::NewContact && event.provider.as_str() == Side::GoHighLevel.as_str();
+        (self.0 && new).then(|| NewJob::dial(event.id))
+    }
 }
 
 /// Somebody to be called.

@@ -8,9 +8,8 @@ use async_trait::async_trait;
 use shared::{
     campaigns::Campaigns,
     db::{self, Db},
-    dial,
+    dial::Dials,
     domain::{Event, Job, Outcome, Reason, Step, StepError, Verdict, VerdictExt},
-    env::Env,
     mirror::{self, Carried},
     service::App,
 };
@@ -21,7 +20,7 @@ use crate::step::Run;
 /// way before that is settled.
 pub struct Mirror {
     db: Db,
-    env: Env,
+    dials: Dials,
     mirror: Option<mirror::Mirror>,
     campaigns: Option<Campaigns>,
 }
@@ -33,8 +32,9 @@ impl Mirror {
     /// When a setting is missing or cannot be used.
     pub fn new(app: &App) -> anyhow::Result<Self> {
         let App { db, env, outside, .. } = app.clone();
+        let dials = Dials::from_env(&env)?;
         let mirror = mirror::Mirror::from_env(&env, &outside, &db)?;
-        Ok(Self { mirror, campaigns: Campaigns::from_env(&env, &outside)?, db, env })
+        Ok(Self { mirror, campaigns: Campaigns::from_env(&env, &outside)?, db, dials })
     }
 
     /// Carries, and lets them join. Returns why there was nothing to carry.
@@ -82,7 +82,7 @@ impl Run for Mirror {
         let id = job.event_id.ok_or_else(|| anyhow!("a mirror job without an event")).or_fail("broken-job")?;
         let event = db::events::find(&self.db, id).await.or_ours()?;
         let event = event.ok_or_else(|| anyhow!("its event is gone")).or_fail("event-gone")?;
-        let next = dial::due(&self.env, &event).or_fail("broken-setting")?.into_iter().collect();
+        let next = self.dials.due(&event).into_iter().collect();
         match self.carry(&event, job.claims > 1).await {
             Ok(skipped) => Ok(Outcome { skipped, next, ..Outcome::default() }),
             Err(error) => Err(StepError { next, ..error }),

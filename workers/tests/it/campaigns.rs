@@ -111,14 +111,24 @@ async fn a_contact_that_is_not_in_cloudtalk_yet_is_waited_for_and_one_that_never
     let at = Place::new("vip=Winter").await;
     let bob = || json!({"contact_id": "C9", "phone": "+15550000001", "tags": "vip, x"});
     let tagged = async |ago| at.happened(ago, "gohighlevel", EventKind::NewTag, bob()).await;
-    let early = tagged(Duration::from_secs(60)).await.unwrap_err();
-    assert_eq!(early.reason, "not-in-cloudtalk");
-    assert!(matches!(early.verdict, Verdict::Snooze { after } if (30..=31).contains(&after.as_secs())), "{early:?}");
+    for (age, wait) in [(0, 60), (60, 120), (180, 360), (1620, 1980), (3590, 60)] {
+        let early = tagged(Duration::from_secs(age)).await.unwrap_err();
+        assert_eq!(early.reason, "not-in-cloudtalk");
+        let Verdict::Snooze { after } = early.verdict else { panic!("{early:?}") };
+        assert!(after.as_secs().abs_diff(wait) < 5, "{after:?} at {age} s");
+    }
     tagged(Duration::from_secs(3700)).await.unwrap();
     assert!(at.sandbox.asked(Vendor::Cloudtalk, "/contacts/addTags").is_empty());
     at.new_contact("Bob", 15_550_000_001).await;
     tagged(Duration::from_secs(90)).await.unwrap();
     assert_eq!(at.tags_of(1), ["dialer-winter"]);
+}
+
+#[tokio::test]
+async fn a_switch_that_cannot_be_understood_is_refused_before_any_change_is_carried() {
+    let at = Place::with("vip=Winter", &[("DIAL_NEW_CONTACTS", "maybe")]).await;
+    let refused = Mirror::new(&at.app).err().unwrap();
+    assert!(refused.to_string().contains("DIAL_NEW_CONTACTS"), "{refused}");
 }
 
 #[tokio::test]
