@@ -134,9 +134,10 @@ impl ClientError {
     }
 
     /// Whether a paid request that ended so was certainly not billed: it was never sent, or was answered with an error. What a
-    /// gateway gave up waiting for (504, 524) may have been done all the same.
+    /// gateway gave up waiting for (504, Cloudflare's 524), or whose answer broke off behind it (502, 520), may have been done
+    /// all the same.
     pub fn is_unbilled(&self) -> bool {
-        !self.sent || self.status.is_some_and(|status| !matches!(status, 504 | 524))
+        !self.sent || self.status.is_some_and(|status| !matches!(status, 502 | 504 | 520 | 524))
     }
 
     fn reason(&self) -> &'static str {
@@ -262,11 +263,12 @@ mod tests {
             let status = StatusCode::from_u16(status).unwrap();
             ClientError::from_parts("speech", status, None, String::new())
         };
-        for free in [400, 401, 408, 413, 429, 500, 502, 503].map(answered) {
+        for free in [400, 401, 408, 413, 429, 500, 503, 522].map(answered) {
             assert!(free.is_unbilled(), "{free}");
         }
         assert!(ClientError::paused("speech", Duration::ZERO).is_unbilled());
-        for unknown in [answered(504), ClientError::unreachable("speech", "x"), ClientError::nonsense("speech", "x")] {
+        let unanswered = [ClientError::unreachable("speech", "x"), ClientError::nonsense("speech", "x")];
+        for unknown in [502, 504, 520, 524].map(answered).into_iter().chain(unanswered) {
             assert!(!unknown.is_unbilled(), "{unknown}");
         }
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

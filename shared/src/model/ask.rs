@@ -65,6 +65,8 @@ impl Model {
             request["reasoning_effort"] = json!(effort);
         }
         let most = self.settings.most(request.to_string().len());
+        // Who is admitted has to ask: where the cap is reached nobody is, as that may use up the probe of an open circuit.
+        bill.purse.open(most).await?;
         self.vendor.admit().await?;
         let mut held = bill.purse.reserve(most).await?;
         held.sent();

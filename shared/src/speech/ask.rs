@@ -90,6 +90,8 @@ impl Order<'_> {
         let transcription = transcription.map_err(|e| NoReply::Step(StepError::fail("bad-setting", e)))?;
         let vendor = speech.vendor.name();
         let cost = listener.cost(seconds);
+        // Who is admitted has to ask: where the cap is reached nobody is, as that may use up the probe of an open circuit.
+        self.purse.open(cost).await.map_err(NoReply::Step)?;
         speech.vendor.admit().await.map_err(|paused| NoReply::Step(paused.into()))?;
         let mut held = self.purse.reserve(cost).await.map_err(NoReply::Step)?;
         held.sent();

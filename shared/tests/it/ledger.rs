@@ -120,6 +120,10 @@ async fn what_was_never_sent_is_given_back_when_nobody_waits_for_it_any_more() {
     let mut held = purse.reserve(Some(0.4)).await.unwrap();
     held.sent();
     drop(held);
+    // Whatever was given back is written down before this.
+    purse.reserve(Some(0.1)).await.unwrap().released().await;
+    assert_eq!(spent(&db).await, 400_000, "what was sent stays counted");
+    assert!(purse.reserve(Some(0.7)).await.is_err());
     // Stopped while they were set aside, at whatever moment.
     for _ in 0..10 {
         drop(futures::poll!(std::pin::pin!(purse.reserve(Some(0.05)))));

@@ -5,8 +5,12 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use sandbox::{Bent, Fault, FaultKind, Vendor};
 use shared::{
-    db,
-    domain::{Call, Micros, NewJob, Step, Wake},
+    budgets::OPEN_AFTER,
+    db::{
+        self,
+        budgets::{Admission, Terms},
+    },
+    domain::{Call, CallId, Micros, NewJob, Step, Wake},
     service::App,
     testing::eventually,
 };
@@ -26,6 +30,10 @@ const CAP: (&str, &str) = ("DAILY_COST_CAP", "5");
 
 /// What today has cost, with what is set aside; also where a test runs over midnight.
 pub(crate) async fn spent(app: &App) -> Micros {
+    // Lines are written in order: whatever was given back before this is written, too.
+    if let Ok(held) = app.outside.ledger.purse(CallId::new(), Step::Analyze).reserve(Some(0.0)).await {
+        held.released().await;
+    }
     let now = app.clock.now().date_naive();
     let of = async |day: chrono::NaiveDate| db::spending::spent(&app.db, &day.to_string()).await.unwrap();
     of(now).await + of(now - TimeDelta::days(1)).await
@@ -63,14 +71,16 @@ async fn what_was_refused_or_never_sent_is_given_back_and_what_is_unknown_stays_
     let status = |status| FaultKind::Status { status, retry_after: None, body: None };
     let in_a_second = [("FEEDBACK_TIMEOUT_SECONDS", "1"), ("TRANSCRIBE_TIMEOUT_SECONDS", "1")];
     for step in STEPS {
-        for code in [400, 401, 429, 500, 503] {
+        for code in [400, 401, 429, 500, 503, 522] {
             assert_eq!(left(step, status(code), &[]).await, 0, "{step}, {code}");
         }
         let nobody = [("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")];
         assert_eq!(left(step, FaultKind::Refuse, &nobody).await, 0, "{step}: nobody is there");
         assert!(left(step, FaultKind::ReplyLost, &[]).await > 0, "{step}: it was answered, and the answer lost");
         assert!(left(step, FaultKind::CutOff, &[]).await > 0, "{step}: half of the answer came");
-        assert!(left(step, status(504), &[]).await > 0, "{step}: a gateway did not wait for the answer");
+        for code in [502, 504, 520] {
+            assert!(left(step, status(code), &[]).await > 0, "{step}, {code}: a gateway has no answer to pass on");
+        }
         assert!(left(step, FaultKind::Hang { ms: 60_000 }, &in_a_second).await > 0, "{step}: no answer in time");
     }
 }
@@ -83,6 +93,23 @@ async fn a_vendor_that_is_paused_has_nothing_set_aside_for_it() {
         let call = call(&world, step).await;
         assert!(!tried(&world, step, &call).await);
         assert_eq!((spent(&world.app).await, world.sandbox.asked(Vendor::Openai, "").len()), (0, 0), "{step}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_waits_for_the_cap_is_not_admitted_to_a_vendor_whose_circuit_may_close() {
+    for (step, vendor) in STEPS.into_iter().zip(["speech", "model"]) {
+        let world = World::new(&[("DAILY_COST_CAP", "0")]).await;
+        let (db, now) = (&world.app.db, world.app.clock.now());
+        for _ in 0..OPEN_AFTER {
+            // Its pause is over.
+            db::budgets::failed(db, vendor, OPEN_AFTER, Duration::ZERO, now).await.unwrap();
+        }
+        let call = call(&world, step).await;
+        assert!(!tried(&world, step, &call).await);
+        let terms = Terms { burst: 0, interval: 0, open_after: OPEN_AFTER, probe: Duration::from_secs(20) };
+        let admitted = db::budgets::take(db, vendor, terms, world.app.clock.now()).await.unwrap();
+        assert_eq!(admitted, Admission::Probe, "{step}: the next one may try");
     }
 }
 
