@@ -40,12 +40,17 @@ pub trait Sink: Send + Sync {
     /// With the verdict that the vendor's answer calls for.
     async fn deliver(&self, report: &Report) -> Result<Vec<Delivery>, StepError>;
 
-    /// Takes back what it was told of a call that is now known by what `stays`; returns what it holds of that afterwards, or
+    /// Takes back what it was told of a call that was found to be the report's, and is now known by what `stays`; returns what it holds of that afterwards, or
     /// `None` where that is what it was. A sink that has no way to take anything back leaves it.
     ///
     /// # Errors
     /// With the verdict that the vendor's answer calls for.
-    async fn withdraw(&self, _outranked: &Delivery, _stays: &[&Delivery]) -> Result<Option<Delivery>, StepError> {
+    async fn withdraw(
+        &self,
+        _report: &Report,
+        _outranked: &Delivery,
+        _stays: &[&Delivery],
+    ) -> Result<Option<Delivery>, StepError> {
         Ok(None)
     }
 

@@ -82,7 +82,7 @@ async fn withdraw(sink: &dyn Sink, report: &Report, brought: &[Delivery]) -> Res
     let stays: Vec<&Delivery> = report.held.iter().chain(brought).collect();
     let mut writes = Vec::new();
     for (call, delivery) in &report.outranked {
-        match sink.withdraw(delivery, &stays).await {
+        match sink.withdraw(report, delivery, &stays).await {
             Ok(left) => writes.extend(left.map(|left| Write::Delivery(*call, sink.id(), left))),
             Err(mut error) => {
                 error.writes.append(&mut writes);

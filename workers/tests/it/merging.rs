@@ -205,6 +205,21 @@ async fn a_note_whose_reply_was_lost_is_found_under_the_name_that_its_call_had()
 }
 
 #[tokio::test]
+async fn a_second_note_whose_reply_was_lost_is_found_and_goes() {
+    for at in places().await {
+        let (carried, talked) = at.two_calls().await;
+        at.settle(at.sync(carried).await).await;
+        at.sandbox.fault(Fault::new(Vendor::Ghl, FaultKind::ReplyLost).method("POST").path("/notes").times(1));
+        let lost = at.sync(talked).await;
+        assert!(lost.result.is_err());
+        at.settle(lost).await;
+        assert_eq!(at.notes().len(), 2, "and nobody knows of the second");
+        at.merge().await;
+        at.ends_with_one_note(carried, "lost second reply").await;
+    }
+}
+
+#[tokio::test]
 async fn what_is_being_paid_for_a_merged_call_is_not_bought_for_the_survivor() {
     for at in places().await {
         let (carried, talked) = at.two_calls().await;

@@ -87,8 +87,13 @@ impl Sink for GoHighLevel {
         Bringing::new(self, report).all().await
     }
 
-    async fn withdraw(&self, outranked: &Delivery, stays: &[&Delivery]) -> Result<Option<Delivery>, StepError> {
-        Ok(withdraw::note(&self.api, outranked, stays).await?)
+    async fn withdraw(
+        &self,
+        report: &Report,
+        outranked: &Delivery,
+        stays: &[&Delivery],
+    ) -> Result<Option<Delivery>, StepError> {
+        Ok(withdraw::note(&self.api, report, outranked, stays).await?)
     }
 
     async fn check(&self) -> anyhow::Result<String> {
