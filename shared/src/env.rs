@@ -26,6 +26,19 @@ pub enum EnvError {
     },
 }
 
+/// The parser's own words repeat the line, which may hold a secret.
+fn unreadable(error: dotenvy::Error, last: Option<&str>) -> anyhow::Error {
+    match error {
+        dotenvy::Error::Io(e) => anyhow::anyhow!("cannot read .env: {e}"),
+        _ => {
+            let place = last.map_or("its first setting".to_owned(), |last| format!("the setting after {last}"));
+            anyhow::anyhow!(
+                "cannot read .env: {place} cannot be read; a value with blanks, $ or # goes in single quotes"
+            )
+        }
+    }
+}
+
 impl Env {
     /// The process environment, after reading a `.env` file in the working directory where there is one.
     ///
@@ -35,13 +48,15 @@ impl Env {
         let mut vars: HashMap<String, String> = HashMap::new();
         match dotenvy::dotenv_iter() {
             Ok(lines) => {
+                let mut last = None;
                 for line in lines {
-                    let (name, value) = line.map_err(|e| anyhow::anyhow!("cannot read .env: {e}"))?;
-                    vars.insert(name, value);
+                    let (name, value) = line.map_err(|e| unreadable(e, last.as_deref()))?;
+                    vars.insert(name.clone(), value);
+                    last = Some(name);
                 }
             }
             Err(dotenvy::Error::Io(e)) if e.kind() == std::io::ErrorKind::NotFound => {}
-            Err(e) => anyhow::bail!("cannot read .env: {e}"),
+            Err(e) => return Err(unreadable(e, None)),
         }
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
         let process = std::env::vars_os();

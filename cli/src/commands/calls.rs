@@ -164,7 +164,7 @@ fn known(call: &Call, report: &Report, link: Option<String>, cost: Option<f64>) 
     line("link", link.filter(|_| report.recording.is_some()));
     line("transcript", report.transcript.as_ref().map(|t| format!("{} turns, {} words", t.turns.len(), t.words())));
     line("summary", report.feedback.as_ref().map(|f| f.judged.summary.clone()));
-    line("cost", cost.map(|usd| format!("{usd:.4} USD")));
+    line("cost", cost.filter(|usd| *usd > 0.0).map(|usd| format!("{usd:.4} USD")));
     line("stands", Some(call.conclusion.map_or("at work", |c| c.as_str()).to_owned()));
 }
 

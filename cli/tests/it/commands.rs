@@ -33,6 +33,15 @@ fn a_setting_that_cannot_be_used_is_named_and_not_repeated() {
 }
 
 #[test]
+fn a_line_of_env_that_cannot_be_read_is_placed_and_not_repeated() {
+    let directory = tempfile::tempdir().unwrap();
+    let lines = "PORT=3000\nGENERIC_RECORDING_AUTHORIZATION=Bearer hunter2\n";
+    std::fs::write(directory.path().join(".env"), lines).unwrap();
+    let complaint = complaint(&run(&["doctor"], directory.path(), &[]));
+    assert!(complaint.contains("after PORT") && !complaint.contains("hunter2"), "{complaint}");
+}
+
+#[test]
 fn the_doctor_shows_what_is_set_but_no_secret_and_fails_when_something_does_not_work() {
     let directory = tempfile::tempdir().unwrap();
     let healthy = printed(&run(&["doctor"], directory.path(), &[("TAPEDECK_DATA", "data")]));

@@ -1,6 +1,8 @@
 //! Which backends the settings choose: Postgres or SQLite, RabbitMQ or memory, S3 or a directory.
 
 use std::{
+    fs::DirBuilder,
+    os::unix::fs::DirBuilderExt,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -102,6 +104,8 @@ pub(super) fn queue(name: &str, env: &Env, role: Role) -> anyhow::Result<SharedQ
 
 fn directory(env: &Env) -> anyhow::Result<PathBuf> {
     let path = PathBuf::from(env.var("TAPEDECK_DATA").unwrap_or(recordings::DATA));
-    std::fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
+    // What was said lies in it: nobody else on the machine is to read it.
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
+    made.with_context(|| format!("cannot create {}", path.display()))?;
     Ok(path)
 }

@@ -21,12 +21,19 @@ pub(crate) fn present(value: &Value) -> Option<Value> {
     match value {
         Value::Bool(_) | Value::Number(_) => Some(value.clone()),
         Value::String(text) => {
-            // PostgreSQL keeps no NUL in text.
-            let text = text.trim().replace('\0', "");
+            let text = shown(text);
             (!ABSENT.contains(&text.as_str())).then_some(Value::String(text))
         }
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
+}
+
+/// Text without what a terminal or a page would obey rather than show: control characters but for line breaks and tabs, of
+/// which PostgreSQL does not even keep NUL, and marks that turn the direction of writing.
+pub(crate) fn shown(text: &str) -> String {
+    let obeyed = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().filter(|c| !obeyed(*c) && !turns(*c)).collect::<String>().trim().to_owned()
 }
 
 /// Text, or a number as text.

@@ -68,6 +68,8 @@ pub async fn run_lanes(app: App, lanes: Lanes, tuning: Tuning, stop: Cancellatio
     let consumers = TaskTracker::new();
     for (queue, (step, concurrency)) in lanes {
         tracing::info!(%queue, concurrency, "consuming");
+        // There from the start, so that its absence means that nobody consumes.
+        metrics::gauge!("tapedeck_in_flight", "queue" => queue.as_str().to_owned()).increment(0.0);
         let consumer = app.queue.consume(&queue, concurrency, stop.clone()).await;
         consumers.spawn(consume(consumer, worker.clone(), step, concurrency, jobs.clone()));
     }

@@ -65,7 +65,7 @@ async fn a_part_that_fails_costs_none_of_the_others() {
     // Those that are under way when one fails are answered after it did.
     let late = Fault::new(Vendor::Openai, FaultKind::ReplyLate { ms: 300 });
     world.sandbox.fault(late.path("chat/completions").times(2));
-    world.sandbox.fault(Fault::status(Vendor::Openai, 502).path("chat/completions").times(1));
+    world.sandbox.fault(Fault::status(Vendor::Openai, 500).path("chat/completions").times(1));
     let error = run(&world, &call).await.unwrap_err();
     assert_eq!(error.verdict, Verdict::Retry { after: None });
     let bought = parts(&world).len();

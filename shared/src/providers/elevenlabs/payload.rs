@@ -257,8 +257,7 @@ impl Post {
     /// Text, or a number as text.
     pub(super) fn text(&self, at: &str) -> Option<String> {
         let text = match self.at(at)? {
-            // PostgreSQL keeps no NUL in text.
-            Value::String(text) => text.trim().replace('\0', ""),
+            Value::String(text) => loose::shown(text),
             Value::Number(number) => number.to_string(),
             _ => return None,
         };

@@ -60,9 +60,8 @@ impl Params {
         } else {
             form_urlencoded::parse(body).into_owned().collect()
         };
-        // PostgreSQL keeps no NUL in text.
-        let shown = |text: String| text.trim().replace('\0', "");
-        let all = all.into_iter().map(|(name, value)| (name, shown(value))).filter(|(_, value)| !value.is_empty());
+        let all =
+            all.into_iter().map(|(name, value)| (name, loose::shown(&value))).filter(|(_, value)| !value.is_empty());
         let params = Self(all.collect());
         if params.0.is_empty() { Err(malformed) } else { Ok(params) }
     }
