@@ -4,7 +4,10 @@
 use serde_json::Value;
 
 use super::payload::Post;
-use crate::domain::{Coaching, Judged};
+use crate::{
+    domain::{Coaching, Judged},
+    sources::loose,
+};
 
 impl Post {
     /// The analysis, in the form of a judgement; `None` where there is none. Of the mood it says nothing.
@@ -46,11 +49,10 @@ fn collected((name, entry): (&String, &Value)) -> Option<(String, String)> {
     Some((name.clone(), plain(value)?))
 }
 
-/// PostgreSQL keeps no NUL in text.
 fn plain(value: &Value) -> Option<String> {
     let text = match value {
         Value::Null => return None,
-        Value::String(text) => text.trim().replace('\0', ""),
+        Value::String(text) => loose::shown(text),
         other => other.to_string(),
     };
     (!text.is_empty()).then_some(text)

@@ -275,14 +275,14 @@ impl Post {
 }
 
 fn turn(turn: &Value) -> Option<Turn> {
-    let text = turn.get("message")?.as_str()?.trim();
+    let text = loose::shown(turn.get("message")?.as_str()?);
     let start = turn.get("time_in_call_secs").and_then(Value::as_f64).unwrap_or_default().max(0.0);
     let speaker = match turn.get("role").and_then(Value::as_str) {
         Some("agent") => Speaker::Agent,
         Some("user") => Speaker::Caller,
         _ => Speaker::Unknown,
     };
-    (!text.is_empty()).then(|| Turn { start, end: start, speaker, text: text.replace('\0', "") })
+    (!text.is_empty()).then_some(Turn { start, end: start, speaker, text })
 }
 
 fn missing(field: &str) -> Unusable {
