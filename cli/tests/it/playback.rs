@@ -7,26 +7,16 @@ use shared::{budgets::Budgets, clock::Clock, http::Outside, testing::eventually}
 
 use crate::{
     program::{Running, tapedeck},
-    up::address,
+    up::{SECRET, address, settings},
 };
-
-const SECRET: &str = "the shared secret";
 
 #[tokio::test]
 async fn a_recording_can_be_played_on_this_machine_without_a_public_address_and_no_sink_is_told_where() {
     let directory = tempfile::tempdir().unwrap();
     let sandbox = Sandbox::start("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let vendors = sandbox.base_urls();
-    let settings = [
-        ("TAPEDECK_DATA", "data"),
-        ("HOST", "127.0.0.1"),
-        ("PORT", "0"),
-        ("CONSOLE_PORT", "0"),
-        ("CLOUDTALK_WEBHOOK_SECRET", SECRET),
-        ("CLOUDTALK_BASE_URL", vendors.cloudtalk.as_str()),
-        ("TARGET_URL", vendors.target.as_str()),
-        ("TARGET_SECRET", sandbox::TARGET_SECRET),
-    ];
+    let settings =
+        settings(&vendors, &[("TARGET_URL", vendors.target.as_str()), ("TARGET_SECRET", sandbox::TARGET_SECRET)]);
     let mut up = Running::start(tapedeck(&["up"], directory.path(), &settings));
     let base = format!("http://{}", address(&mut up, "taking webhooks").await);
     let console = format!("http://{}", address(&mut up, "answering questions").await);
@@ -61,15 +51,7 @@ async fn a_link_of_another_host_is_not_opened_and_the_log_says_which_setting_wou
     let directory = tempfile::tempdir().unwrap();
     let sandbox = Sandbox::start("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let vendors = sandbox.base_urls();
-    let settings = [
-        ("TAPEDECK_DATA", "data"),
-        ("HOST", "127.0.0.1"),
-        ("PORT", "0"),
-        ("CONSOLE_PORT", "0"),
-        ("CLOUDTALK_WEBHOOK_SECRET", SECRET),
-        ("CLOUDTALK_BASE_URL", vendors.cloudtalk.as_str()),
-        ("CLOUDTALK_API_KEY", "id:secret"),
-    ];
+    let settings = settings(&vendors, &[("CLOUDTALK_API_KEY", "id:secret")]);
     let mut up = Running::start(tapedeck(&["up"], directory.path(), &settings));
     let base = format!("http://{}", address(&mut up, "taking webhooks").await);
     // Its own webhooks reach nobody.

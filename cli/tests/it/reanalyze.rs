@@ -6,10 +6,8 @@ use shared::testing::eventually;
 
 use crate::{
     program::{Running, complaint, printed, run, tapedeck},
-    up::address,
+    up::{SECRET, address, settings},
 };
-
-const SECRET: &str = "the shared secret";
 
 // The vendors must answer while a command that waits for them is waited for.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -17,17 +15,10 @@ async fn feedback_is_made_anew_beside_the_workers_and_the_command_says_how_far_i
     let directory = tempfile::tempdir().unwrap();
     let sandbox = Sandbox::start("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let vendors = sandbox.base_urls();
-    let settings = [
-        ("TAPEDECK_DATA", "data"),
-        ("HOST", "127.0.0.1"),
-        ("PORT", "0"),
-        ("CONSOLE_PORT", "0"),
-        ("CLOUDTALK_WEBHOOK_SECRET", SECRET),
-        ("CLOUDTALK_BASE_URL", vendors.cloudtalk.as_str()),
-        ("CLOUDTALK_API_KEY", "id:secret"),
-        ("OPENAI_BASE_URL", vendors.openai.as_str()),
-        ("OPENAI_API_KEY", "key"),
-    ];
+    let settings = settings(
+        &vendors,
+        &[("CLOUDTALK_API_KEY", "id:secret"), ("OPENAI_BASE_URL", vendors.openai.as_str()), ("OPENAI_API_KEY", "key")],
+    );
     let mut up = Running::start(tapedeck(&["up"], directory.path(), &settings));
     let base = format!("http://{}", address(&mut up, "taking webhooks").await);
     let placed =
@@ -61,17 +52,10 @@ async fn of_many_calls_it_counts_what_is_done_and_what_failed() {
     let directory = tempfile::tempdir().unwrap();
     let sandbox = Sandbox::start("127.0.0.1:0".parse().unwrap()).await.unwrap();
     let vendors = sandbox.base_urls();
-    let settings = [
-        ("TAPEDECK_DATA", "data"),
-        ("HOST", "127.0.0.1"),
-        ("PORT", "0"),
-        ("CONSOLE_PORT", "0"),
-        ("CLOUDTALK_WEBHOOK_SECRET", SECRET),
-        ("CLOUDTALK_BASE_URL", vendors.cloudtalk.as_str()),
-        ("OPENAI_BASE_URL", vendors.openai.as_str()),
-        ("OPENAI_API_KEY", "key"),
-        ("FEEDBACK_MODEL", "gpt-4o-mini"),
-    ];
+    let settings = settings(
+        &vendors,
+        &[("OPENAI_BASE_URL", vendors.openai.as_str()), ("OPENAI_API_KEY", "key"), ("FEEDBACK_MODEL", "gpt-4o-mini")],
+    );
     let mut up = Running::start(tapedeck(&["up"], directory.path(), &settings));
     let warned = up.line("this model is switched off").await;
     assert!(warned.contains("gpt-4o-mini") && warned.contains("WARN"), "at start: {warned}");

@@ -1,17 +1,26 @@
 //! Everything in one process, and the commands beside it.
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
+use sandbox::BaseUrls;
 use shared::{budgets::Budgets, clock::Clock, http::Outside, testing::eventually};
 
 use crate::program::{Running, complaint, printed, run, tapedeck};
+
+/// The secret of CloudTalk's webhooks.
+pub(crate) const SECRET: &str = "the shared secret";
 
 const SETTINGS: [(&str, &str); 5] = [
     ("TAPEDECK_DATA", "data"),
     ("HOST", "127.0.0.1"),
     ("PORT", "0"),
     ("CONSOLE_PORT", "0"),
-    ("CLOUDTALK_WEBHOOK_SECRET", "the shared secret"),
+    ("CLOUDTALK_WEBHOOK_SECRET", SECRET),
 ];
+
+/// `up` with the sandbox as CloudTalk, and more.
+pub(crate) fn settings<'s>(vendors: &'s BaseUrls, more: &[(&'s str, &'s str)]) -> Vec<(&'s str, &'s str)> {
+    [SETTINGS.as_slice(), &[("CLOUDTALK_BASE_URL", vendors.cloudtalk.as_str())], more].concat()
+}
 
 /// The address in a log line.
 pub(crate) async fn address(up: &mut Running, part: &str) -> String {
@@ -27,7 +36,7 @@ async fn what_comes_in_is_seen_by_the_commands_beside_it() {
     let outside = Outside::new(Budgets::unlimited(), Clock::system()).unwrap();
     let url = format!("http://{address}/api/cloudtalk-webhooks/call-ended");
     let body = r#"{"call_id": 1000000001, "call_status": "missed", "external_number": 393500000001}"#;
-    let webhook = outside.http.post(url).bearer_auth("the shared secret").body(body).send().await.unwrap();
+    let webhook = outside.http.post(url).bearer_auth(SECRET).body(body).send().await.unwrap();
     assert_eq!(webhook.status(), 200);
 
     let beside = |arguments: &[&str]| run(arguments, directory.path(), &SETTINGS);

@@ -40,19 +40,7 @@ pub async fn run(vendors: Vendors) -> anyhow::Result<()> {
     let (scratch, env) = stage::scratch().await;
     let sandbox = Sandbox::start(([127, 0, 0, 1], 0).into()).await?;
     sandbox.switch(|switches| switches.record = false);
-    let urls = sandbox.base_urls();
-    let env = env.with([
-        ("CLOUDTALK_BASE_URL", urls.cloudtalk.as_str()),
-        ("OPENAI_BASE_URL", &urls.openai),
-        ("OPENAI_API_KEY", "key"),
-        ("GHL_BASE_URL", &urls.ghl),
-        ("GHL_API_KEY", "key"),
-        ("GHL_LOCATION_ID", "LOC1"),
-        ("CALLMIND_BASE_URL", &urls.callmind),
-        ("CALLMIND_TOKEN", "token"),
-        ("CALLMIND_AGENT_ID", "agent_1"),
-        ("DATABASE_CONNECTIONS", "8"),
-    ]);
+    let env = stage::vendors(&env, &sandbox).with([("DATABASE_CONNECTIONS", "8")]);
     let mut app = App::open("bench", env, Role::Whole).await?;
     let told = (vendors == Vendors::Instant).then(|| instant::sinks(&mut app));
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;

@@ -13,7 +13,6 @@ use sandbox::{RecordingFile, Sandbox};
 use shared::{
     db,
     domain::{Call, ProviderId},
-    env::Env,
     service::{App, Role},
     testing::within,
 };
@@ -31,7 +30,7 @@ pub async fn run() -> anyhow::Result<()> {
     let (scratch, env) = stage::scratch().await;
     let sandbox = Sandbox::start(([127, 0, 0, 1], 0).into()).await?;
     let (speech, speaking) = words::serve().await?;
-    let env = vendors(&env, &sandbox).with([("TRANSCRIBE_BASE_URL", format!("http://{speech}/v1"))]);
+    let env = stage::vendors(&env, &sandbox).with([("TRANSCRIBE_BASE_URL", format!("http://{speech}/v1"))]);
     let wav = scratch.path().join("call.wav");
     record(&wav, HOURS)?;
     let url = sandbox.add_recording(CALL, RecordingFile::Path(wav));
@@ -65,21 +64,6 @@ pub async fn run() -> anyhow::Result<()> {
     app.close().await;
     drop(scratch);
     Ok(())
-}
-
-fn vendors(env: &Env, sandbox: &Sandbox) -> Env {
-    let urls = sandbox.base_urls();
-    env.with([
-        ("CLOUDTALK_BASE_URL", urls.cloudtalk.as_str()),
-        ("OPENAI_BASE_URL", &urls.openai),
-        ("OPENAI_API_KEY", "key"),
-        ("GHL_BASE_URL", &urls.ghl),
-        ("GHL_API_KEY", "key"),
-        ("GHL_LOCATION_ID", "LOC1"),
-        ("CALLMIND_BASE_URL", &urls.callmind),
-        ("CALLMIND_TOKEN", "token"),
-        ("CALLMIND_AGENT_ID", "agent_1"),
-    ])
 }
 
 async fn post(address: SocketAddr, recording: &str) -> anyhow::Result<()> {

@@ -4,6 +4,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use proof::process::{Process, beside};
+use sandbox::Sandbox;
 use shared::{
     env::Env,
     testing::{Scratch, Shape, eventually},
@@ -28,6 +29,22 @@ pub async fn scratch() -> (Scratch, Env) {
         ("GHL_RATE_PER_10S", "0"),
     ]);
     (scratch, env)
+}
+
+/// The same with the sandbox as every vendor.
+pub fn vendors(env: &Env, sandbox: &Sandbox) -> Env {
+    let urls = sandbox.base_urls();
+    env.with([
+        ("CLOUDTALK_BASE_URL", urls.cloudtalk.as_str()),
+        ("OPENAI_BASE_URL", &urls.openai),
+        ("OPENAI_API_KEY", "key"),
+        ("GHL_BASE_URL", &urls.ghl),
+        ("GHL_API_KEY", "key"),
+        ("GHL_LOCATION_ID", "LOC1"),
+        ("CALLMIND_BASE_URL", &urls.callmind),
+        ("CALLMIND_TOKEN", "token"),
+        ("CALLMIND_AGENT_ID", "agent_1"),
+    ])
 }
 
 /// A process of ingest, and where it listens.
