@@ -45,7 +45,7 @@ pub struct PlaceCall {
     /// Whose call it is: `cloudtalk`, `twilio`, `elevenlabs` or `generic`.
     #[serde(default = "cloudtalk")]
     pub provider: String,
-    /// CloudTalk's id, the last digits of Twilio's; counts up from 1000000001 (1) by itself.
+    /// CloudTalk's id, the last digits of Twilio's; counts up by itself.
     #[serde(default)]
     pub call_id: Option<u64>,
     /// How the recording is announced.

@@ -26,13 +26,17 @@ use crate::{
     world::{Shared, World},
 };
 
-#[derive(Default)]
 pub(crate) struct Store {
     media: Mutex<BTreeMap<String, Recording>>,
     next: AtomicU64,
 }
 
 impl Store {
+    /// Counts from there on.
+    pub(crate) fn from(first: u64) -> Self {
+        Self { media: Mutex::default(), next: AtomicU64::new(first) }
+    }
+
     fn media(&self) -> MutexGuard<'_, BTreeMap<String, Recording>> {
         self.media.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -62,7 +66,7 @@ async fn media(State(world): State<Shared>, Path(file): Path<String>, headers: H
 /// The recording's URL is under no name that says so: in a list of assets, or in an event of its own. With `ApiFallback`
 /// it is only ever told by its extension.
 pub(crate) async fn place(world: &World, order: &PlaceCall, sample: &'static Sample) -> PlacedCall {
-    let number = order.call_id.unwrap_or_else(|| world.generic.next.fetch_add(1, Ordering::Relaxed) + 1);
+    let number = order.call_id.unwrap_or_else(|| world.generic.next.fetch_add(1, Ordering::Relaxed));
     let id = format!("pbx-{number}.{}", sample.name);
     let recorded = !matches!(order.mode, CallMode::Missed | CallMode::NotRecorded);
     let url = recorded.then(|| {

@@ -26,7 +26,7 @@ mod twilio;
 mod vendor;
 mod world;
 
-use std::{fmt, net::SocketAddr};
+use std::{fmt, net::SocketAddr, num::NonZeroU64};
 
 use anyhow::Context;
 use tokio::{net::TcpListener, task::AbortHandle};
@@ -82,18 +82,20 @@ impl Sandbox {
     /// # Errors
     /// When the address cannot be bound.
     pub async fn start(listen: SocketAddr) -> anyhow::Result<Self> {
-        Self::start_as(listen, None).await
+        Self::start_as(listen, None, NonZeroU64::MIN).await
     }
 
-    /// The same, known to others under another origin, such as `http://sandbox:9100` in a compose file.
+    /// The same, known to others under another origin, such as `http://sandbox:9100` in a compose file; what vendors number by
+    /// themselves (calls, recordings, contacts) counts up from `first_id`. Whoever keeps what an earlier sandbox said must not
+    /// meet its numbers again.
     ///
     /// # Errors
     /// When the address cannot be bound.
-    pub async fn start_as(listen: SocketAddr, origin: Option<String>) -> anyhow::Result<Self> {
+    pub async fn start_as(listen: SocketAddr, origin: Option<String>, first_id: NonZeroU64) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
         let addr = listener.local_addr().context("the listener has no address")?;
         let origin = origin.map(|origin| origin.trim_end_matches('/').to_owned());
-        let world = world::World::new(origin.unwrap_or_else(|| format!("http://{}", reachable(addr))));
+        let world = world::World::new(origin.unwrap_or_else(|| format!("http://{}", reachable(addr))), first_id.get());
         let server = tokio::spawn(server::serve(listener, world.clone())).abort_handle();
         Ok(Self { addr, world, server })
     }

@@ -13,7 +13,7 @@ async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let terminal = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(terminal).init();
-    let sandbox = Sandbox::start_as(arguments.listen, arguments.public_url).await?;
+    let sandbox = Sandbox::start_as(arguments.listen, arguments.public_url, arguments.first_id).await?;
     let urls = sandbox.base_urls();
     tracing::warn!(
         listen = %sandbox.addr(),

@@ -40,15 +40,16 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn new(origin: String) -> Shared {
+    /// Whatever counts up by itself does so from `first`.
+    pub(crate) fn new(origin: String, first: u64) -> Shared {
         Arc::new(Self {
             origin,
             faults: Faults::default(),
             ledger: Ledger::new(),
-            cloudtalk: cloudtalk::Store::default(),
-            twilio: twilio::Store::default(),
-            elevenlabs: elevenlabs::Store::default(),
-            generic: generic::Store::default(),
+            cloudtalk: cloudtalk::Store::from(first),
+            twilio: twilio::Store::from(first),
+            elevenlabs: elevenlabs::Store::from(first),
+            generic: generic::Store::from(first),
             openai: openai::Store::default(),
             ghl: ghl::Store::default(),
             callmind: callmind::Store::default(),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// A contact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CloudtalkContact {
-    /// Counts up from 1450000001.
+    /// Counts up.
     pub id: u64,
     /// Display name.
     pub name: String,
@@ -92,13 +92,19 @@ pub(super) struct Book {
     pub(super) dialled: Vec<DialledCall>,
     /// Tags by order of their ids, which count from 1.
     tags: Vec<String>,
+    first: u64,
     notes: u64,
 }
 
 impl Book {
+    /// Counts contacts and notes from there on.
+    pub(super) fn from(first: u64) -> Self {
+        Self { first, notes: first - 1, ..Self::default() }
+    }
+
     /// A new, empty contact.
     pub(super) fn contact(&mut self) -> &mut CloudtalkContact {
-        let id = self.contacts.last_key_value().map_or(1_450_000_001, |(id, _)| id + 1);
+        let id = self.contacts.last_key_value().map_or(1_450_000_000 + self.first, |(id, _)| id + 1);
         let now = Utc::now();
         self.contacts.entry(id).or_insert(CloudtalkContact {
             id,

@@ -89,19 +89,18 @@ struct Held {
     capability: String,
 }
 
-impl Default for Store {
-    fn default() -> Self {
+impl Store {
+    /// Counts from there on: calls from 1000000000, contacts from 1450000000, and notes.
+    pub(crate) fn from(first: u64) -> Self {
         Self {
             calls: Mutex::default(),
             recordings: Mutex::default(),
-            book: Mutex::default(),
+            book: Mutex::new(book::Book::from(first)),
             window: Window::default(),
-            next_call: AtomicU64::new(1_000_000_001),
+            next_call: AtomicU64::new(1_000_000_000 + first),
         }
     }
-}
 
-impl Store {
     pub(crate) fn next_call_id(&self) -> u64 {
         self.next_call.fetch_add(1, Ordering::Relaxed)
     }

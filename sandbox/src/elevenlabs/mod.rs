@@ -52,15 +52,19 @@ pub struct ElevenlabsConversation {
     pub served: u64,
 }
 
-#[derive(Default)]
 pub(crate) struct Store {
     conversations: Mutex<BTreeMap<String, Conversation>>,
     next: AtomicU64,
 }
 
 impl Store {
+    /// Counts from there on.
+    pub(crate) fn from(first: u64) -> Self {
+        Self { conversations: Mutex::default(), next: AtomicU64::new(first) }
+    }
+
     fn next(&self) -> u64 {
-        self.next.fetch_add(1, Ordering::Relaxed) + 1
+        self.next.fetch_add(1, Ordering::Relaxed)
     }
 
     fn conversations(&self) -> MutexGuard<'_, BTreeMap<String, Conversation>> {

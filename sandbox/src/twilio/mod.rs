@@ -80,13 +80,12 @@ pub(crate) struct Store {
     next: AtomicU64,
 }
 
-impl Default for Store {
-    fn default() -> Self {
-        Self { calls: Mutex::default(), recordings: Mutex::default(), next: AtomicU64::new(1) }
-    }
-}
-
 impl Store {
+    /// Counts from there on.
+    pub(crate) fn from(first: u64) -> Self {
+        Self { calls: Mutex::default(), recordings: Mutex::default(), next: AtomicU64::new(first) }
+    }
+
     fn next(&self) -> u64 {
         self.next.fetch_add(1, Ordering::Relaxed)
     }

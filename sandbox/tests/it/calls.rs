@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use axum::{Json, Router, extract::Path, http::HeaderMap, routing::post};
-use sandbox::{CallMode, PlaceCall, Vendor::Cloudtalk};
+use sandbox::{CallMode, PlaceCall, Sandbox, Vendor::Cloudtalk};
 use serde_json::{Value, json};
 
 use crate::{World, json};
@@ -42,6 +42,23 @@ async fn webhooks_carry_integers_the_secret_and_a_link_that_works() {
     let url = body["recording_url"].as_str().unwrap();
     let audio = world.client.get(url).send().await.unwrap().bytes().await.unwrap();
     assert_eq!(audio, sandbox::samples::named("billing").unwrap().wav);
+}
+
+#[tokio::test]
+async fn ids_count_up_from_where_they_are_told_to() {
+    let (base, _) = service().await;
+    let first = std::num::NonZeroU64::new(70_000).unwrap();
+    let later = Sandbox::start_as("127.0.0.1:0".parse().unwrap(), None, first).await.unwrap();
+    let earlier = World::new().await.sandbox;
+    for provider in ["cloudtalk", "twilio", "elevenlabs", "generic"] {
+        let place = async |sandbox: &Sandbox| {
+            let placed = sandbox.place_call(PlaceCall::new(&base, "", "billing").provider(provider)).await.unwrap();
+            (placed.call_id, placed.call_uuid)
+        };
+        let (before, now) = (place(&earlier).await, place(&later).await);
+        assert_eq!(now.0 - before.0, 69_999, "{provider}");
+        assert_ne!(now.1, before.1, "{provider}");
+    }
 }
 
 #[tokio::test]
