@@ -82,10 +82,12 @@ const MODELS: [(&str, Known); 5] = [
 ];
 
 impl Known {
-    /// What is known of the model of this name, or of the one that it is a dated snapshot of; corrected by the setting.
-    pub(super) fn of(name: &str, env: &Env) -> Result<Self, EnvError> {
+    /// What is known of the model of this name, or of the one that it is a dated snapshot of; corrected by the setting. Only
+    /// OpenAI itself switches its models off: a server of one's own has its `whisper-1` for as long as one likes.
+    pub(super) fn of(name: &str, openais: bool, env: &Env) -> Result<Self, EnvError> {
         let is = |known: &str| name.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with("-20"));
         let mut known = MODELS.iter().find(|(name, _)| is(name)).map_or(UNKNOWN, |(_, known)| *known);
+        known.last_day = known.last_day.filter(|_| openais);
         for entry in env.var(OVERRIDES).unwrap_or_default().split(';') {
             let mut words = entry.split_whitespace();
             let own = words.next() == Some(name);
@@ -130,7 +132,7 @@ mod tests {
     use super::*;
 
     fn known(name: &str, overrides: &str) -> Result<Known, EnvError> {
-        Known::of(name, &Env::from_pairs([(OVERRIDES, overrides)]))
+        Known::of(name, true, &Env::from_pairs([(OVERRIDES, overrides)]))
     }
 
     #[test]
@@ -140,6 +142,13 @@ mod tests {
         assert_eq!(of("gpt-4o-mini-transcribe-2025-12-15").price_per_minute, Some(0.003));
         assert_eq!(of("gpt-4o-transcribe-diarize").format, Format::Diarized);
         assert_eq!(of("Systran/faster-whisper-small"), UNKNOWN);
+    }
+
+    #[test]
+    fn only_at_openai_a_model_has_a_last_day_and_its_usual_one_has_none() {
+        let (openai, own) = (|name| known(name, "").unwrap(), |name| Known::of(name, false, &Env::default()).unwrap());
+        assert!(openai("whisper-1").last_day.is_some() && openai("gpt-transcribe").last_day.is_none());
+        assert_eq!(own("whisper-1"), Known { last_day: None, ..openai("whisper-1") });
     }
 
     #[test]

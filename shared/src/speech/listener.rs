@@ -25,8 +25,9 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    pub(super) fn from_env(model: &str, env: &Env) -> Result<Self, EnvError> {
-        let known = Known::of(model, env)?;
+    /// `openais`: whether OpenAI itself has the model.
+    pub(super) fn from_env(model: &str, openais: bool, env: &Env) -> Result<Self, EnvError> {
+        let known = Known::of(model, openais, env)?;
         let (mut keywords, mut prompt) = (vocabulary(env)?, env.var("TRANSCRIBE_PROMPT").map(str::to_owned));
         match known.vocabulary {
             Vocabulary::Keywords => {}
@@ -136,7 +137,7 @@ mod tests {
     use super::*;
 
     fn listener(model: &str, pairs: &[(&str, &str)]) -> Result<Listener, EnvError> {
-        Listener::from_env(model, &Env::from_pairs(pairs.iter().copied()))
+        Listener::from_env(model, true, &Env::from_pairs(pairs.iter().copied()))
     }
 
     #[test]

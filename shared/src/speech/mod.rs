@@ -72,9 +72,10 @@ impl Speech {
     /// When a setting cannot be used.
     pub fn from_env(env: &Env, outside: &Outside) -> Result<Option<Self>, EnvError> {
         let Some(settings) = Settings::from_env(env)? else { return Ok(None) };
-        let listener = Listener::from_env(&settings.model, env)?;
+        let openais = settings.server.is_openais();
+        let listener = Listener::from_env(&settings.model, openais, env)?;
         let other = settings.mono_model.as_deref().filter(|model| *model != settings.model);
-        let mono = other.map(|model| Listener::from_env(model, env)).transpose()?;
+        let mono = other.map(|model| Listener::from_env(model, openais, env)).transpose()?;
         for listener in [Some(&listener), mono.as_ref()].into_iter().flatten() {
             if outside.ledger.is_capped() {
                 listener.must_be_priced()?;

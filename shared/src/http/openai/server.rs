@@ -38,6 +38,11 @@ impl Server {
         Ok((api_key.is_some() || base_url != OPENAI).then_some(Self { base_url, api_key }))
     }
 
+    /// Whether it is OpenAI's own, where what is known of OpenAI's plans holds.
+    pub fn is_openais(&self) -> bool {
+        self.base_url == OPENAI
+    }
+
     /// A client for it; see [`client`].
     pub fn client(&self, vendor: Vendor) -> Client<OpenAIConfig> {
         client(vendor, &self.base_url, self.api_key.as_ref())

@@ -133,7 +133,8 @@ async fn doctor_tells_of_models_that_are_switched_off() {
     let list = json!({"data": [{"id": "whisper-1"}, {"id": "own", "shutdown_date": "2020-01-31"}]});
     let url = serve(Router::new().route("/v1/models", get(move || async move { Json(list) }))).await;
     let server = Server { url, asked: Arc::default() };
-    let said = server.speech(&[("TRANSCRIBE_MONO_MODEL", "own")]).check().await.unwrap();
+    let settings = [("TRANSCRIBE_MONO_MODEL", "own"), ("TRANSCRIBE_LIMITS", "whisper-1 until=2027-02-26")];
+    let said = server.speech(&settings).check().await.unwrap();
     assert!(said.starts_with("whisper-1 is there, switched off "), "{said}");
     assert!(said.contains(" 2027-02-26") && said.ends_with("own is there, switched off since 2020-01-31"), "{said}");
     assert!(server.speech(&[("TRANSCRIBE_MODEL", "gone")]).check().await.is_err());
