@@ -1,11 +1,13 @@
-//! Accepted webhooks.
+//! Accepted webhooks. Recording them is what ingest does all day, so there is one file per database for it.
+
+mod postgres;
+mod sqlite;
 
 use chrono::{DateTime, Utc};
-use sqlx::QueryBuilder;
 use uuid::Uuid;
 
-use super::{Db, Tx, jobs, pieces};
-use crate::domain::{CallId, Event, EventId, EventKind, NewEvent, NewJob, ProviderId};
+use super::{Db, Tx};
+use crate::domain::{CallId, Event, EventId, EventKind, NewEvent, ProviderId};
 
 /// What became of an event that was to be recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,12 +40,10 @@ pub async fn record(
     now: DateTime<Utc>,
     publish_at: DateTime<Utc>,
 ) -> sqlx::Result<Vec<Recorded>> {
-    let mut tx = db.begin().await?;
-    let new = insert(&mut tx, batch, now).await?;
-    let first = |i: &Incoming| (NewJob::first(i.id, &i.event.kind), i.traceparent.clone());
-    let due: Vec<_> = batch.iter().filter(|i| new.contains(&i.id.0)).map(first).collect();
-    jobs::add(&mut tx, &due, now, publish_at).await?;
-    tx.commit().await?;
+    let new = match db {
+        Db::Postgres(pool) => postgres::record(pool, batch, now, publish_at).await?,
+        Db::Sqlite(_) => sqlite::record(db, batch, now, publish_at).await?,
+    };
     let outcome = |i: &Incoming| if new.contains(&i.id.0) { Recorded::New } else { Recorded::Duplicate };
     Ok(batch.iter().map(outcome).collect())
 }
@@ -69,25 +69,6 @@ pub async fn learn(
     let batch: Vec<_> = events.into_iter().map(incoming).collect();
     let recorded = record(db, &batch, now, now).await?;
     Ok(recorded.into_iter().filter(|outcome| *outcome == Recorded::New).count())
-}
-
-async fn insert(tx: &mut Tx, batch: &[Incoming], now: DateTime<Utc>) -> sqlx::Result<Vec<Uuid>> {
-    let head = "insert into events (id, provider, account, kind, dedupe_key, body, received_at) ";
-    let mut new = Vec::with_capacity(batch.len());
-    for piece in pieces(batch) {
-        let ids: Vec<Uuid> = within!(&mut *tx, c => {
-            let mut query = QueryBuilder::new(head);
-            query.push_values(piece, |mut row, i| {
-                row.push_bind(i.id.0).push_bind(i.event.provider.as_str()).push_bind(i.event.account.as_str());
-                row.push_bind(i.event.kind.as_str()).push_bind(i.event.dedupe_key.as_str());
-                row.push_bind(i.event.body.as_slice()).push_bind(now);
-            });
-            query.push(" on conflict (provider, account, dedupe_key) do nothing returning id");
-            query.build_query_scalar().fetch_all(c).await
-        })?;
-        new.extend(ids);
-    }
-    Ok(new)
 }
 
 #[derive(sqlx::FromRow)]
