@@ -3,10 +3,11 @@
 # CRM. CRM and Callmind are simulated; speech is the OpenAI-compatible server STT_BASE_URL; the feedback's model is
 # that at MODEL_BASE_URL, else simulated, too.
 #
-#   deploy/real-call.sh FILE [--shape embedded|production] [--hold]
+#   deploy/real-call.sh FILE [--shape embedded|production] [--expect TEXT]… [--hold]
 #
 #   embedded     one process: SQLite, queue in memory, a directory (the default)
 #   production   PostgreSQL, RabbitMQ, S3, and one process per worker pool
+#   --expect     words of the call, as they must stand in the CRM's note and in Callmind's record
 #   --hold       leave it running at the end, until Enter
 #
 # Settings, all optional:
@@ -38,11 +39,13 @@ usage() {
   exit 2
 }
 
-FILE='' SHAPE=embedded HOLD=''
+FILE='' SHAPE=embedded HOLD='' EXPECT=()
 while [[ $# -gt 0 ]]; do
   case $1 in
     --shape) SHAPE=${2:-} && shift ;;
     --shape=*) SHAPE=${1#*=} ;;
+    --expect) EXPECT+=("${2:?}") && shift ;;
+    --expect=*) EXPECT+=("${1#*=}") ;;
     --hold) HOLD=yes ;;
     -*) usage ;;
     *) [[ -z $FILE ]] || usage && FILE=$1 ;;
@@ -68,7 +71,8 @@ if [[ -z ${TAPEDECK_BIN:-} ]]; then
   export TAPEDECK_BIN=${CARGO_TARGET_DIR:-$ROOT/target}/debug
 fi
 if [[ $SHAPE == production && (-z ${TEST_DATABASE_URL:-} || -z ${TEST_AMQP_URL:-}) ]]; then
-  exec "$ROOT/deploy/dev/services.sh" run -- "$ROOT/deploy/real-call.sh" "$FILE" --shape "$SHAPE" ${HOLD:+--hold}
+  exec "$ROOT/deploy/dev/services.sh" run -- "$ROOT/deploy/real-call.sh" "$FILE" --shape "$SHAPE" ${HOLD:+--hold} \
+    "${EXPECT[@]/#/--expect=}"
 fi
 
 WORK=$(mktemp -d "${TMPDIR:-/tmp}/tapedeck-real-call.XXXXXX")
@@ -314,7 +318,45 @@ check() {
   if [[ $2 == "$3" ]]; then echo "ok    $1"; else echo "WRONG $1: $2, not $3" && PROBLEMS=$((PROBLEMS + 1)); fi
 }
 
+# What the CRM and Callmind hold, next to what was heard: a line for each check.
+held() {
+  python3 - "$WORK" "$CALL_ID" "${EXPECT[@]}" <<'PY'
+import json, re, sys
+work, call_id, *expected = sys.argv[1:]
+call, state = (json.load(open(f"{work}/{name}.json")) for name in ("call", "state"))
+
+def check(name, got, want):
+    print(name, got, want, sep="\t")
+
+def flat(text):
+    return re.sub(r"\s+", " ", text)
+
+check("the call's conclusion", call["call"]["conclusion"], "analyzed")
+check("dead jobs", sum(job["state"] == "dead" for job in call["jobs"]), 0)
+notes = [note["body"] for contact in state["ghl"]["contacts"] for note in contact["notes"]]
+check("contacts", len(state["ghl"]["contacts"]), 1)
+records = state["callmind"]["records"]
+check("records in Callmind", len(records), 1)
+feedback = [note for note in notes if "Feedback" in note.splitlines()[0]]
+check("notes: the call and its feedback", f"{len(notes) - len(feedback)} and {len(feedback)}", "1 and 1")
+check("notes that name the call", sum(f"Call ID: {call_id}" in note for note in notes), len(notes))
+turns = (call["transcript"] or {}).get("turns", [])
+words = sum(len(turn["text"].split()) for turn in turns)
+check("words were heard", words > 0, True)
+held = {"note": flat("\n".join(feedback)), "record": flat("\n".join(record["transcript"] for record in records))}
+labelled = {"agent": "Agent: ", "caller": "Caller: "}
+for where, text in held.items():
+    said = [f"{labelled.get(turn['speaker'], '')}{flat(turn['text'])}" for turn in turns]
+    check(f"turns that the {where} holds, each after who said it", sum(turn in text for turn in said), len(turns))
+    for phrase in expected:
+        check(f"the {where} says {phrase!r}", phrase in text, True)
+PY
+}
+
 printf '\n════ checks\n'
+while IFS=$'\t' read -r name got want; do
+  check "$name" "$got" "$want"
+done < <(held || printf 'what they hold can be read\tno\tyes\n')
 LINK=$(python3 -c 'import json,sys
 print(next((r.get("recordingUrl") or "" for r in json.load(open(sys.argv[1]))["callmind"]["records"]), ""))' "$WORK/state.json")
 SUM=$(sha256sum <"$FILE") SIZE=$(stat -Lc %s "$FILE")
