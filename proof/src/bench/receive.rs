@@ -1,4 +1,5 @@
-//! The most memory ingest holds while eight recordings of 100 MB are posted to it at once, each inside one signed JSON body.
+//! The most memory ingest holds while eight recordings of 100 MB are posted to it at once, each inside one signed JSON body; and
+//! while strangers post what costs most to read.
 
 #![expect(clippy::print_stdout, reason = "the figures are the answer")]
 
@@ -28,6 +29,8 @@ use crate::{dialogue::record, peak, stage};
 const AT_ONCE: usize = 8;
 /// What a body holds once it is base64: 100 MB of it.
 const AUDIO_BYTES: f64 = 75e6;
+/// Bodies that nobody vouched for, each as large as one may be.
+const STRANGERS: usize = 100;
 /// As they come over a network.
 const CHUNK: usize = 16 * 1024;
 
@@ -58,6 +61,11 @@ pub async fn run() -> anyhow::Result<()> {
     println!(
         "  all answered 200 in {seconds:.1} s, {:.0} MB/s; peak memory of ingest {peak:.1} MiB ({before:.1} before)\n",
         (audio.len() * AT_ONCE) as f64 / 1e6 / seconds
+    );
+    strangers(&http, address).await?;
+    let peak = peak::memory(stage::pid(&ingest)?)?;
+    println!(
+        "{STRANGERS} unsigned webhooks of 1 MiB at once, all refused: peak memory of ingest {peak:.1} MiB by then\n"
     );
     for process in [worker, ingest] {
         process.terminate(Duration::from_secs(30)).await?;
@@ -101,6 +109,21 @@ impl Body {
         ensure!(answer.status() == 200, "answered {}", answer.status());
         Ok(())
     }
+}
+
+/// Where the secret may be in the body, it is looked for there: among empty objects.
+async fn strangers(http: &Client, address: SocketAddr) -> anyhow::Result<()> {
+    let objects = "{},".repeat((1 << 20) / 3 - 20);
+    let body = Bytes::from(format!(r#"{{"a":[{objects}{{}}]}}"#));
+    try_join_all((0..STRANGERS).map(|_| async {
+        let url = format!("http://{address}/api/cloudtalk-webhooks/call-ended");
+        let request = http.post(url).header("content-type", "application/json").body(body.clone());
+        let status = request.send().await?.status();
+        ensure!(status == 401 || status == 503, "answered {status}");
+        Ok(())
+    }))
+    .await?;
+    Ok(())
 }
 
 fn conversation(number: usize) -> String {

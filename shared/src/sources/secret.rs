@@ -3,7 +3,8 @@
 use axum::http::{HeaderMap, HeaderName, header::AUTHORIZATION};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -11,7 +12,6 @@ use super::{Check, WebhookRequest};
 
 const HEADER: HeaderName = HeaderName::from_static("x-webhook-secret");
 const QUERY: [&str; 2] = ["token", "secret"];
-const BODY: [&str; 4] = ["secret", "lhc_key", "webhook_secret", "token"];
 
 /// A secret that requests must show.
 pub struct SharedSecret {
@@ -89,12 +89,26 @@ fn in_query(target: &str) -> impl Iterator<Item = Option<String>> {
     pairs.filter(|(name, _)| QUERY.contains(&name.as_ref())).map(|(_, value)| Some(value.into_owned()))
 }
 
+/// The fields of a body that may hold the secret. Of the others nothing is kept: whoever sent them has proven nothing yet.
+#[derive(Deserialize)]
+struct Fields<'b> {
+    #[serde(borrow)]
+    secret: Option<&'b RawValue>,
+    #[serde(borrow)]
+    lhc_key: Option<&'b RawValue>,
+    #[serde(borrow)]
+    webhook_secret: Option<&'b RawValue>,
+    #[serde(borrow)]
+    token: Option<&'b RawValue>,
+    /// Where GoHighLevel's workflows put what their makers add.
+    #[serde(borrow, rename = "customData")]
+    added: Option<&'b RawValue>,
+}
+
 fn in_body(body: &[u8]) -> Vec<Option<String>> {
-    let top: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
-    // Where GoHighLevel's workflows put what their makers add.
-    let added = top.get("customData").and_then(Value::as_object);
-    let shown =
-        |(object, name): (&Map<String, Value>, &&str)| object.get(*name).map(|value| value.as_str().map(str::to_owned));
-    let places = [Some(&top), added].into_iter().flatten();
-    places.flat_map(|object| BODY.iter().map(move |name| (object, name))).filter_map(shown).collect()
+    let top: Option<Fields> = serde_json::from_slice(body).ok();
+    let added: Option<Fields> = top.as_ref().and_then(|top| serde_json::from_str(top.added?.get()).ok());
+    let fields = [top, added].into_iter().flatten();
+    let shown = fields.flat_map(|at| [at.secret, at.lhc_key, at.webhook_secret, at.token]).flatten();
+    shown.map(|value| serde_json::from_str(value.get()).ok()).collect()
 }
