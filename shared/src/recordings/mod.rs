@@ -24,7 +24,7 @@ use sha2::{Digest, Sha256};
 pub use spool::{Spool, Spooled, directory as spool_directory};
 
 use crate::{
-    domain::NewEvent,
+    domain::{NewEvent, StepError},
     env::{Env, EnvError},
 };
 
@@ -43,6 +43,17 @@ pub enum StoreError {
     /// The store refused (credentials, bucket, permissions); a person must look.
     #[error("the object store refused: {0}")]
     Refused(String),
+}
+
+/// A store that refuses is tried again, too: what keeps it from working concerns every call, and somebody will mend it.
+impl From<StoreError> for StepError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unreachable(_) => Self::retry("store-unreachable", error),
+            StoreError::NotFound(_) => Self::fail("recording-gone", error),
+            StoreError::Refused(_) => Self::retry("store-refuses", error),
+        }
+    }
 }
 
 /// A store of recordings. Memory stays flat whatever the size of the object.

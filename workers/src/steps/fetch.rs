@@ -22,7 +22,7 @@ use shared::{
     },
     http::Download,
     providers::{Provider, Providers, RecordingError},
-    recordings::{self, SharedRecordings, Spooled, StoreError},
+    recordings::{self, SharedRecordings, Spooled},
     service::App,
     sinks::Sinks,
 };
@@ -95,8 +95,8 @@ impl Fetch {
             stored_at: self.clock.now(),
         };
         let key = &recording.object_key;
-        self.recordings.put(key, spooled.path(), recording.content_type()).await.map_err(unstored)?;
-        match self.recordings.size(key).await.map_err(unstored)? {
+        self.recordings.put(key, spooled.path(), recording.content_type()).await?;
+        match self.recordings.size(key).await? {
             Some(bytes) if bytes == spooled.bytes => Ok(recording),
             kept => {
                 let what = anyhow!("the object store holds {kept:?} of {} bytes", spooled.bytes);
@@ -108,7 +108,7 @@ impl Fetch {
     /// The recording that came with an event, if it is in the store: proven and kept by whoever accepted the event.
     async fn received(&self, call: &Call) -> Result<Option<Outcome>, StepError> {
         let Some(recording) = &call.facts.received else { return Ok(None) };
-        let kept = self.recordings.size(&recording.object_key).await.map_err(unstored)?;
+        let kept = self.recordings.size(&recording.object_key).await?;
         if kept.and_then(|bytes| i64::try_from(bytes).ok()) != Some(recording.size_bytes) {
             tracing::warn!("the recording that came with an event is not in the store: the provider is asked");
             return Ok(None);
@@ -235,15 +235,6 @@ fn unproven(error: NotAudio) -> StepError {
         NotAudio::Truncated { .. } => "truncated",
         NotAudio::Io(_) => "spool-failed",
         _ => "not-audio",
-    };
-    StepError::retry(reason, error)
-}
-
-/// A store that refuses is tried again too: what keeps it from working concerns every call, and somebody will mend it.
-fn unstored(error: StoreError) -> StepError {
-    let reason = match error {
-        StoreError::Refused(_) => "store-refuses",
-        StoreError::Unreachable(_) | StoreError::NotFound(_) => "store-unreachable",
     };
     StepError::retry(reason, error)
 }

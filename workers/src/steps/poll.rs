@@ -21,6 +21,8 @@ use crate::step::Run;
 const OVERLAP: TimeDelta = TimeDelta::hours(24);
 /// Pages of one round. The rest is for the next one.
 const PAGES: usize = 1000;
+/// One round, below the step's deadline: a round that is cut off there would use up an attempt.
+const ROUND: Duration = Duration::from_secs(14 * 60);
 /// Between two tries to start while the database is away.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -80,7 +82,9 @@ impl Run for Poll {
         let (Some(provider), Some(Polling::Every(interval))) = (provider, provider.map(|p| p.polling())) else {
             return Ok(Outcome { skipped: Some("polling-off".into()), ..Outcome::default() });
         };
-        match self.round(provider.as_ref(), job).await {
+        let round = tokio::time::timeout(ROUND, self.round(provider.as_ref(), job)).await;
+        let late = || Err(StepError::retry("slow-round", anyhow!("not finished after {} s", ROUND.as_secs())));
+        match round.unwrap_or_else(|_| late()) {
             Ok(new) => {
                 if new > 0 {
                     tracing::info!(provider = %provider.id(), new, "its API knew more than its webhooks brought");

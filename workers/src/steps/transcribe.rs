@@ -16,7 +16,7 @@ use shared::{
     env::{Env, EnvError},
     ledger::Ledger,
     providers::Providers,
-    recordings::{SharedRecordings, StoreError},
+    recordings::SharedRecordings,
     service::App,
     sinks::Sinks,
     speech::{self, Heard, Kept, Speech},
@@ -72,7 +72,7 @@ impl Transcribe {
     async fn download(&self, recording: &Recording) -> Result<NamedTempFile, StepError> {
         let file = NamedTempFile::new_in(&self.spool).or_retry("no-space")?;
         let handle = file.reopen().or_retry("no-space")?;
-        let mut bytes = self.recordings.get(&recording.object_key, None).await.map_err(unstored)?;
+        let mut bytes = self.recordings.get(&recording.object_key, None).await?;
         let mut handle = tokio::fs::File::from_std(handle);
         while let Some(chunk) = bytes.try_next().await.or_retry("store-unreachable")? {
             handle.write_all(&chunk).await.or_retry("no-space")?;
@@ -87,7 +87,7 @@ impl Transcribe {
         let file = NamedTempFile::new_in(&self.spool).or_retry("no-space")?;
         tokio::fs::write(file.path(), json).await.or_retry("no-space")?;
         let key = Waveform::key(&recording.object_key);
-        self.recordings.put(&key, file.path(), "application/json").await.map_err(unstored)
+        self.recordings.put(&key, file.path(), "application/json").await.map_err(StepError::from)
     }
 
     /// Who is on which channel by setting, or by the convention of the provider that recorded.
@@ -175,14 +175,6 @@ impl Run for Transcribe {
             };
         outcome.writes.push(Write::Transcript(call.id, self.redact.apply(transcript)));
         Ok(outcome)
-    }
-}
-
-fn unstored(error: StoreError) -> StepError {
-    match error {
-        StoreError::Unreachable(_) => StepError::retry("store-unreachable", error),
-        StoreError::NotFound(_) => StepError::fail("recording-gone", error),
-        StoreError::Refused(_) => StepError::fail("store-refuses", error),
     }
 }
 
