@@ -3,12 +3,14 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use shared::{
     batch::Batcher,
     clock::Clock,
     db::{
         Db,
         events::{self, Incoming, Recorded},
+        outage,
     },
     domain::{EventId, NewEvent, NewJob},
     publisher::{self, Publisher},
@@ -20,8 +22,10 @@ use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 const BATCH: usize = 256;
 /// While one commit is under way, the next batch fills.
 const AT_ONCE: usize = 2;
-/// A commit may take this long.
+/// A commit may take this long, with all its tries.
 const COMMIT: Duration = Duration::from_secs(8);
+/// One try. The next one has another connection, should this one have gone silent.
+const TRY: Duration = Duration::from_secs(3);
 /// Between two tries of a commit.
 const AGAIN: Duration = Duration::from_millis(100);
 /// An answer may wait this long.
@@ -100,16 +104,18 @@ impl Writer {
         let mut batch: Vec<_> = batch.into_iter().enumerate().collect();
         batch.sort_by(|(_, a), (_, b)| key(&a.incoming).cmp(&key(&b.incoming)));
         let (order, incoming): (Vec<_>, Vec<_>) = batch.into_iter().map(|(at, w)| (at, w.incoming)).unzip();
-        let written = match self.commit(&incoming).await {
+        let now = self.clock.now();
+        let publish_at = now + publisher::GRACE;
+        let written = match self.commit(&incoming, now, publish_at).await {
             Ok(recorded) => recorded.into_iter().map(Ok).collect(),
-            Err(RecordError::Unstorable) if incoming.len() > 1 => self.singly(&incoming).await,
+            Err(RecordError::Unstorable) if incoming.len() > 1 => self.singly(&incoming, now, publish_at).await,
             Err(error) => vec![Err(error); incoming.len()],
         };
         for (incoming, written) in incoming.into_iter().zip(&written) {
             if *written == Ok(Recorded::New) {
                 let job = NewJob::first(incoming.id, &incoming.event.kind);
                 let queue = job.queue();
-                self.publisher.publish(job.id, queue, incoming.traceparent);
+                self.publisher.publish(job.id, queue, incoming.traceparent, publish_at);
             }
         }
         let mut written: Vec<_> = order.into_iter().zip(written).collect();
@@ -118,10 +124,10 @@ impl Writer {
     }
 
     /// One event that the database refuses must not fail its neighbours.
-    async fn singly(&self, batch: &[Incoming]) -> Vec<Written> {
+    async fn singly(&self, batch: &[Incoming], now: DateTime<Utc>, publish_at: DateTime<Utc>) -> Vec<Written> {
         let mut written = Vec::with_capacity(batch.len());
         for incoming in batch {
-            let recorded = self.commit(std::slice::from_ref(incoming)).await;
+            let recorded = self.commit(std::slice::from_ref(incoming), now, publish_at).await;
             written.push(recorded.map(|one| one.first().copied().unwrap_or(Recorded::Duplicate)));
         }
         written
@@ -129,25 +135,34 @@ impl Writer {
 
     /// A database that was restarted leaves dead connections behind, and a provider that is told 503 may not come again: so
     /// what the database does not refuse is tried until there is no time left.
-    async fn commit(&self, batch: &[Incoming]) -> Result<Vec<Recorded>, RecordError> {
+    async fn commit(
+        &self,
+        batch: &[Incoming],
+        now: DateTime<Utc>,
+        publish_at: DateTime<Utc>,
+    ) -> Result<Vec<Recorded>, RecordError> {
         let trying = async {
             loop {
-                let now = self.clock.now();
-                match events::record(&self.db, batch, now, now + publisher::GRACE).await {
-                    Ok(recorded) => return Ok(recorded),
-                    Err(error) if refuses(&error) => {
-                        tracing::warn!(%error, events = batch.len(), "events could not be recorded");
-                        return Err(RecordError::Unstorable);
+                match outage::within(TRY, events::record(&self.db, batch, now, publish_at)).await.flatten() {
+                    Err(error) if !refuses(&error) => {
+                        tracing::warn!(%error, events = batch.len(), "events wait for the database");
                     }
-                    Err(error) => tracing::warn!(%error, events = batch.len(), "events wait for the database"),
+                    answer => return answer,
                 }
                 tokio::time::sleep(AGAIN).await;
             }
         };
-        timeout(COMMIT, trying).await.unwrap_or_else(|_| {
-            tracing::warn!(events = batch.len(), "events could not be recorded in time");
-            Err(RecordError::Away)
-        })
+        match timeout(COMMIT, trying).await {
+            Ok(Ok(recorded)) => Ok(recorded),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, events = batch.len(), "events could not be recorded");
+                Err(RecordError::Unstorable)
+            }
+            Err(_) => {
+                tracing::warn!(events = batch.len(), "events could not be recorded in time");
+                Err(RecordError::Away)
+            }
+        }
     }
 }
 

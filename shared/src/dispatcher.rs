@@ -10,9 +10,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
-    db::{self, Db, jobs::Due},
+    db::{
+        self, Db,
+        jobs::Due,
+        outage::{PATIENCE, within},
+    },
     domain::{JobId, QueueName},
-    queue::{DeadLetter, QueueError, SharedQueue, Wakeup},
+    letters,
+    queue::{QueueError, SharedQueue, Wakeup},
 };
 
 /// Rows published in one transaction.
@@ -58,7 +63,8 @@ impl Dispatcher {
     /// Runs until `stop` is cancelled. Outages of database and broker are waited out.
     pub async fn run(self, stop: CancellationToken) {
         let mut chores_due = Instant::now();
-        let mut leases_from = Instant::now();
+        // This process may be back before those that were in the middle when the database went away.
+        let mut leases_from = Instant::now() + if self.db.is_shared() { AFTER_OUTAGE } else { Duration::ZERO };
         let mut down = false;
         // Breaking off in the middle is harmless: what was published and not noted is published once more.
         while let Some(look) = stop.run_until_cancelled(self.look(&mut chores_due, leases_from)).await {
@@ -92,13 +98,18 @@ impl Dispatcher {
         if *chores_due <= Instant::now() {
             *chores_due = Instant::now() + CHORES;
             if leases_from <= Instant::now() {
-                self.take_expired().await?;
+                within(PATIENCE, self.take_expired()).await??;
             }
             restored = self.restore_lost().await;
+            // What was lost is known by now, and only that is put there again.
+            if restored.is_ok() {
+                restored = letters::put_right(&self.db, &self.queue, &self.clock).await;
+            }
         }
-        while self.publish_due().await? && Instant::now() < *chores_due {}
+        // The broker has its share of that time.
+        while within(2 * PATIENCE, self.publish_due()).await?? && Instant::now() < *chores_due {}
         restored?;
-        let next = db::jobs::next_due(&self.db).await?;
+        let next = within(PATIENCE, db::jobs::next_due(&self.db)).await??;
         let wait = next.map_or(TICK, |at| (at - self.clock.now()).to_std().unwrap_or_default());
         Ok(wait.clamp(Duration::from_millis(2), TICK))
     }
@@ -155,16 +166,6 @@ impl Dispatcher {
         }
         for lost in dead {
             tracing::error!(job.id = %lost.id, queue = %lost.queue, attempt = lost.attempts, "dead: no worker survives it");
-            let letter = DeadLetter {
-                job: lost.id,
-                queue: lost.queue,
-                reason: "worker-lost".into(),
-                error: "the worker vanished in the middle, again and again".into(),
-                attempts: lost.attempts,
-            };
-            if let Err(error) = self.queue.bury(&letter).await {
-                tracing::warn!(job.id = %letter.job, %error, "cannot put the dead letter on its queue");
-            }
         }
         Ok(())
     }
@@ -181,8 +182,15 @@ impl Dispatcher {
     }
 
     async fn restore(&self, queue: &QueueName) -> anyhow::Result<()> {
-        if !self.queue.declare(std::slice::from_ref(queue)).await?.is_empty() {
-            let jobs = db::jobs::republish(&self.db, queue).await?;
+        let created = self.queue.declare(std::slice::from_ref(queue)).await?;
+        if !created.dead.is_empty() {
+            let letters = within(PATIENCE, db::letters::lost(&self.db, queue)).await??;
+            if letters > 0 {
+                tracing::warn!(%queue, letters, "the broker had lost these dead letters; they are written again");
+            }
+        }
+        if !created.queues.is_empty() {
+            let jobs = within(PATIENCE, db::jobs::republish(&self.db, queue)).await??;
             if jobs > 0 {
                 tracing::warn!(%queue, jobs, "the broker had lost this queue; its jobs are published again");
             }
@@ -192,7 +200,7 @@ impl Dispatcher {
             return Ok(());
         }
         let before = self.clock.now() - LOST_AFTER;
-        let jobs = db::jobs::republish_lost(&self.db, queue, before).await?;
+        let jobs = within(PATIENCE, db::jobs::republish_lost(&self.db, queue, before)).await??;
         if jobs > 0 {
             tracing::info!(%queue, jobs, "messages were lost; their jobs are published again");
         }

@@ -5,7 +5,7 @@
 //! - [`sources`]: who sends webhooks. [`providers`]: where calls come from. [`sinks`]: where results go.
 //! - [`speech`], [`model`]: OpenAI-compatible servers. [`http`]: the one HTTP client and its verdicts.
 //! - [`budgets`]: rate limits and circuit state that all workers share. [`locks`]: what only one at a time may do. [`ledger`]: what was paid, and the cap on it. [`kept`]: what was bought with it.
-//! - [`dispatcher`], [`publisher`], [`replay`], [`reanalyze`]: how rows become messages. [`batch`]: many callers, one statement.
+//! - [`dispatcher`], [`publisher`], [`letters`], [`replay`], [`reanalyze`]: how rows become messages. [`batch`]: many callers, one statement.
 //! - [`mirror`]: contacts that two systems hold in common.
 //! - [`tying`]: from an event to its call. [`dial`], [`campaigns`]: calling up contacts.
 //! - [`env`], [`clock`], [`service`], [`telemetry`]: what is passed in from outside, and the start of every process.
@@ -28,6 +28,7 @@ pub mod fuzzing;
 pub mod http;
 pub mod kept;
 pub mod ledger;
+pub mod letters;
 pub mod links;
 pub mod locks;
 pub mod mirror;

@@ -1,41 +1,33 @@
 //! Replay has one meaning, from the CLI, the console or a shovelled queue: the job becomes due again with fresh attempts, and
 //! its dead letter goes away.
 
-use std::collections::BTreeMap;
-
 use anyhow::Context;
 
 pub use crate::db::jobs::Which;
 use crate::{
     clock::Clock,
     db::{self, Db},
-    domain::{JobId, QueueName},
+    letters,
     queue::{SharedQueue, Wakeup},
 };
 
-/// Replays dead jobs; returns how many. The broker may be away: then the rows are due, the dispatcher publishes them later, and
-/// the letters stay until somebody purges them.
+/// Replays dead jobs; returns how many. The broker may be away: then the rows are due, and the dispatcher publishes them and
+/// takes the letters away later.
 ///
 /// # Errors
 /// When the database is away; then nothing was replayed.
 pub async fn replay(db: &Db, queue: &SharedQueue, clock: &Clock, which: &Which) -> anyhow::Result<usize> {
     let replayed = db::jobs::replay(db, which, clock.now()).await.context("cannot replay")?;
     let count = replayed.len();
-    let mut by_queue: BTreeMap<QueueName, Vec<JobId>> = BTreeMap::new();
-    for (job, name) in replayed {
-        by_queue.entry(name).or_default().push(job);
+    if count > 0
+        && let Err(error) = letters::put_right(db, queue, clock).await
+    {
+        tracing::warn!(error = format!("{error:#}"), "replayed; the dead letters are left to the dispatcher");
     }
-    for (name, jobs) in by_queue {
-        match queue.unbury(&name, &jobs).await {
-            Ok(_) => {}
-            Err(error) => tracing::warn!(queue = %name, %error, "replayed, but the dead letters are still there"),
-        }
-        for job in jobs {
-            let wakeup = Wakeup::new(job, name.clone(), None);
-            if let Err(error) = queue.publish(&wakeup).await {
-                tracing::debug!(job.id = %job, %error, "left to the dispatcher");
-                break;
-            }
+    for (job, name) in replayed {
+        if let Err(error) = queue.publish(&Wakeup::new(job, name, None)).await {
+            tracing::debug!(job.id = %job, %error, "left to the dispatcher");
+            break;
         }
     }
     Ok(count)

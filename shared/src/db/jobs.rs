@@ -6,7 +6,8 @@ mod due;
 use chrono::{DateTime, Utc};
 pub use claim::{claim, release_all, renew};
 pub use due::{
-    Due, Lost, QueueStats, due, expire, next_due, note_published, published, put_off, republish, republish_lost, stats,
+    Due, Lost, QueueStats, due, early, expire, next_due, note_published, published, put_off, republish, republish_lost,
+    stats,
 };
 use sqlx::QueryBuilder;
 use uuid::Uuid;

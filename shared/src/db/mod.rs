@@ -38,8 +38,10 @@ pub mod dials;
 pub mod events;
 pub mod feedback;
 pub mod jobs;
+pub mod letters;
 pub mod locks;
 pub mod mirror;
+pub mod outage;
 pub mod pieces;
 pub mod recordings;
 pub mod reports;
@@ -51,7 +53,7 @@ pub mod transcripts;
 use std::{str::FromStr, time::Duration};
 
 use sqlx::{
-    PgPool, Postgres, QueryBuilder, Sqlite, SqlitePool, Transaction,
+    Connection, PgPool, Postgres, QueryBuilder, Sqlite, SqlitePool, Transaction,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
@@ -66,6 +68,18 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 
 /// Batches make statements of many lengths; this many prepared texts are kept per connection.
 const STATEMENTS: usize = 256;
+
+/// What every session in Postgres is started with. A host that vanishes in the middle of a transaction must not hold up the
+/// others for the two hours after which Linux misses it, nor must they wait for its rows for ever.
+const SESSION: [(&str, &str); 6] = [
+    // A plan made while a table was small is kept until it is analyzed; reading the whole table must not be in it.
+    ("enable_seqscan", "off"),
+    ("idle_in_transaction_session_timeout", "30s"),
+    ("lock_timeout", "10s"),
+    ("tcp_keepalives_idle", "30"),
+    ("tcp_keepalives_interval", "10"),
+    ("tcp_keepalives_count", "3"),
+];
 
 /// A pool of connections.
 #[derive(Debug, Clone)]
@@ -97,12 +111,12 @@ impl Db {
         let options = PgConnectOptions::from_str(url)?
             .statement_cache_capacity(STATEMENTS)
             .application_name("tapedeck")
-            // A plan made while a table was small is kept until it is analyzed; reading the whole table must not be in it.
-            .options([("enable_seqscan", "off")]);
+            .options(SESSION);
         let pool = PgPoolOptions::new()
             .max_connections(max_connections)
             .acquire_timeout(Duration::from_secs(5))
             .test_before_acquire(false)
+            .after_release(|connection, _| Box::pin(outage::still_answers(connection)))
             .connect_lazy_with(options);
         Ok(Self::Postgres(pool))
     }
@@ -125,7 +139,16 @@ impl Db {
     /// # Errors
     /// When the database is away, or holds a migration that this version does not know.
     pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
-        on!(self, c => MIGRATOR.run(c).await)
+        match self {
+            Self::Postgres(pool) => {
+                let mut connection = pool.acquire().await?.detach();
+                // Whoever migrates waits for another one who does, and for work under way.
+                sqlx::query("set lock_timeout = 0").execute(&mut connection).await?;
+                MIGRATOR.run(&mut connection).await?;
+                Ok(connection.close().await?)
+            }
+            Self::Sqlite(pool) => MIGRATOR.run(pool).await,
+        }
     }
 
     /// How many migrations of this version are not applied yet.
@@ -138,8 +161,8 @@ impl Db {
             on!(self, c => sqlx::query_as("select count(*) from _sqlx_migrations").fetch_one(c).await);
         match applied {
             Ok((count,)) => Ok(known.saturating_sub(usize::try_from(count).unwrap_or(0))),
-            Err(sqlx::Error::Database(_)) => Ok(known),
-            Err(e) => Err(e),
+            Err(error) if no_such_table(&error) => Ok(known),
+            Err(error) => Err(error),
         }
     }
 
@@ -165,6 +188,11 @@ impl Db {
     /// Ends all connections.
     pub async fn close(&self) {
         on!(self, c => c.close().await);
+    }
+
+    /// Whether other processes may use it too.
+    pub const fn is_shared(&self) -> bool {
+        matches!(self, Self::Postgres(_))
     }
 
     /// ` for update skip locked` where there is such a thing.
@@ -204,6 +232,12 @@ impl Tx {
         }
         Ok(())
     }
+}
+
+/// SQLite has no code of its own for it.
+fn no_such_table(error: &sqlx::Error) -> bool {
+    let Some(error) = error.as_database_error() else { return false };
+    error.code().is_some_and(|code| code == "42P01") || error.message().starts_with("no such table")
 }
 
 /// A column that holds something this version cannot read.

@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, time::Duration};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Consumer, DeadLetter, Delivered, Hearing, SharedQueue, Wakeup};
+use super::{Consumer, Created, DeadLetter, Delivered, Hearing, SharedQueue, Wakeup};
 use crate::domain::{JobId, QueueName};
 
 /// The tests of one backend. `$run` is an `async fn run(test: impl AsyncFnOnce(SharedQueue))`.
@@ -231,17 +231,18 @@ pub async fn queues_are_apart(queue: SharedQueue) {
 
 /// A queue is new once.
 pub async fn declares_and_reports_what_is_new(queue: SharedQueue) {
-    assert_eq!(queue.declare(&[FETCH]).await.unwrap(), [FETCH]);
-    assert_eq!(queue.declare(&[FETCH, ANALYZE]).await.unwrap(), [ANALYZE]);
-    assert_eq!(queue.declare(&[FETCH, ANALYZE]).await.unwrap(), []);
+    let new = |queues: &[QueueName]| Created { queues: queues.to_vec(), dead: queues.to_vec() };
+    assert_eq!(queue.declare(&[FETCH]).await.unwrap(), new(&[FETCH]));
+    assert_eq!(queue.declare(&[FETCH, ANALYZE]).await.unwrap(), new(&[ANALYZE]));
+    assert_eq!(queue.declare(&[FETCH, ANALYZE]).await.unwrap(), new(&[]));
 }
 
 /// A message finds a queue that nobody has declared, and the next declaration says that it was not there.
 pub async fn publishing_creates_a_missing_queue_and_reports_it(queue: SharedQueue) {
     publish(&queue, 1).await;
     depth_is(&queue, 1).await;
-    assert_eq!(queue.declare(&[FETCH]).await.unwrap(), [FETCH]);
-    assert_eq!(queue.declare(&[FETCH]).await.unwrap(), []);
+    assert_eq!(queue.declare(&[FETCH]).await.unwrap().queues, [FETCH]);
+    assert_eq!(queue.declare(&[FETCH]).await.unwrap(), Created::default());
     depth_is(&queue, 1).await;
 }
 

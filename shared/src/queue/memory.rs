@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Consumer, DeadLetter, Delivered, Hearing, Queue, QueueError, REQUEUE_AFTER, Settle, Wakeup};
+use super::{Consumer, Created, DeadLetter, Delivered, Hearing, Queue, QueueError, REQUEUE_AFTER, Settle, Wakeup};
 use crate::domain::{JobId, QueueName};
 
 /// All queues of a process.
@@ -44,9 +44,10 @@ impl MemoryQueue {
 
 #[async_trait]
 impl Queue for MemoryQueue {
-    async fn declare(&self, queues: &[QueueName]) -> Result<Vec<QueueName>, QueueError> {
+    async fn declare(&self, queues: &[QueueName]) -> Result<Created, QueueError> {
         let is_new = |queue: &&QueueName| !std::mem::replace(&mut self.lane(queue).held().reported, true);
-        Ok(queues.iter().filter(is_new).cloned().collect())
+        let queues: Vec<_> = queues.iter().filter(is_new).cloned().collect();
+        Ok(Created { dead: queues.clone(), queues })
     }
 
     async fn publish(&self, wakeup: &Wakeup) -> Result<(), QueueError> {

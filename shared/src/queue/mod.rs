@@ -55,6 +55,15 @@ pub struct DeadLetter {
     pub attempts: i32,
 }
 
+/// What had to be created, by this call or since the last one (publishing and consuming create what is missing).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Created {
+    /// All messages that these should hold are gone: their jobs must be published again.
+    pub queues: Vec<QueueName>,
+    /// All letters are gone from the dead-letter queues of these.
+    pub dead: Vec<QueueName>,
+}
+
 /// The queue failed us: the broker is away, blocked, or refused. The job's row says what to do once it is back.
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
@@ -69,10 +78,8 @@ pub enum QueueError {
 /// A queue backend.
 #[async_trait]
 pub trait Queue: Send + Sync {
-    /// Makes sure that these queues (and their dead-letter queues) exist. Returns those that had to be created, by this
-    /// call or since the last one (publishing and consuming create what is missing): all messages they should hold are
-    /// gone, so their jobs must be published again. To be called at start and then regularly.
-    async fn declare(&self, queues: &[QueueName]) -> Result<Vec<QueueName>, QueueError>;
+    /// Makes sure that these queues and their dead-letter queues exist. To be called at start and then regularly.
+    async fn declare(&self, queues: &[QueueName]) -> Result<Created, QueueError>;
 
     /// Publishes; returns once the broker has taken responsibility for the message and routed it.
     async fn publish(&self, wakeup: &Wakeup) -> Result<(), QueueError>;
@@ -84,7 +91,8 @@ pub trait Queue: Send + Sync {
     /// Puts a letter on `<queue>.dead`.
     async fn bury(&self, letter: &DeadLetter) -> Result<(), QueueError>;
 
-    /// Takes the letters of these jobs off `<queue>.dead`, leaving the others. Returns how many were taken.
+    /// Takes the letters of these jobs off `<queue>.dead`, leaving the others. Returns how many were taken. Two at a time hide
+    /// letters from each other.
     async fn unbury(&self, queue: &QueueName, jobs: &[JobId]) -> Result<usize, QueueError>;
 
     /// Messages that wait (not those which a consumer holds).

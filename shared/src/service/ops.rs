@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 
 use super::{App, listen};
-use crate::{queue::Hearing, telemetry::metrics};
+use crate::{db::outage, queue::Hearing, telemetry::metrics};
 
 /// A consumer that is not registered for this long although it should be will not recover by itself.
 const DEAF: Duration = Duration::from_secs(180);
@@ -91,7 +91,7 @@ impl Ops {
         {
             return answer;
         }
-        let answer = matches!(tokio::time::timeout(PATIENCE, self.app.db.ping()).await, Ok(Ok(())));
+        let answer = outage::within(PATIENCE, self.app.db.ping()).await.flatten().is_ok();
         *pinged = Some((Instant::now(), answer));
         answer
     }

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use lapin::options::{BasicAckOptions, BasicGetOptions, BasicPublishOptions, QueueDeleteOptions};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::{
     db::Db,
-    domain::Step,
+    domain::{QueueName, Step},
     env::Env,
     recordings::testing::{BUCKET, S3Server},
 };
@@ -99,6 +100,13 @@ impl Scratch {
             delete_queues(url, prefix).await.expect("the broker");
         }
     }
+
+    /// Puts every letter of a queue's dead back on the queue, as an operator's shovel does.
+    pub async fn shovel(&self, queue: &QueueName) {
+        if let Some((url, prefix)) = &self.amqp {
+            shovel(url, &format!("{prefix}.{queue}")).await.expect("the broker");
+        }
+    }
 }
 
 impl Drop for Scratch {
@@ -131,8 +139,21 @@ async fn delete_queues(url: &str, prefix: &str) -> lapin::Result<()> {
     let syncs = ["sync.gohighlevel", "sync.callmind", "poll.twilio", "poll.elevenlabs"];
     for queue in Step::ALL.iter().map(|step| step.as_str()).chain(syncs) {
         for name in [format!("{prefix}.{queue}"), format!("{prefix}.{queue}.dead")] {
-            channel.queue_delete(name.into(), lapin::options::QueueDeleteOptions::default()).await?;
+            channel.queue_delete(name.into(), QueueDeleteOptions::default()).await?;
         }
+    }
+    connection.close(200, "done".into()).await
+}
+
+async fn shovel(url: &str, queue: &str) -> lapin::Result<()> {
+    let connection = lapin::Connection::connect(url, lapin::ConnectionProperties::default()).await?;
+    let channel = connection.create_channel().await?;
+    let dead = format!("{queue}.dead");
+    while let Some(letter) = channel.basic_get(dead.as_str().into(), BasicGetOptions::default()).await? {
+        let (data, properties) = (&letter.delivery.data, letter.delivery.properties.clone());
+        let put = channel.basic_publish("".into(), queue.into(), BasicPublishOptions::default(), data, properties);
+        put.await?;
+        letter.delivery.ack(BasicAckOptions::default()).await?;
     }
     connection.close(200, "done".into()).await
 }

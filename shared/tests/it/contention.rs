@@ -91,7 +91,8 @@ async fn a_backlog_is_claimed_woken_and_noted_at_the_same_time() {
             tx.commit().await.unwrap();
         }
         let ids: Vec<JobId> = backlog.iter().map(|job| job.id).collect();
-        let noting = async { db::jobs::note_published(&db, &ids).await };
+        let published: Vec<_> = ids.iter().map(|id| (*id, grace)).collect();
+        let noting = async { db::jobs::note_published(&db, &published).await };
         let waking = async {
             let batch: Vec<_> = backlog.iter().take(60).map(|job| (job.clone(), None)).collect();
             let mut tx = db.begin().await?;

@@ -8,7 +8,7 @@ use shared::{
     db,
     dispatcher::Dispatcher,
     domain::{CallId, JobId, NewJob, QueueName, Step, Wake},
-    queue::{Consumer, DeadLetter, Hearing, Queue, QueueError, SharedQueue, Wakeup, memory::MemoryQueue},
+    queue::{Consumer, Created, DeadLetter, Hearing, Queue, QueueError, SharedQueue, Wakeup, memory::MemoryQueue},
     testing::{Scratch, Shape, eventually},
 };
 use tokio_util::sync::CancellationToken;
@@ -23,7 +23,7 @@ struct Troubled(MemoryQueue);
 
 #[async_trait]
 impl Queue for Troubled {
-    async fn declare(&self, queues: &[QueueName]) -> Result<Vec<QueueName>, QueueError> {
+    async fn declare(&self, queues: &[QueueName]) -> Result<Created, QueueError> {
         self.0.declare(queues).await
     }
     async fn publish(&self, wakeup: &Wakeup) -> Result<(), QueueError> {

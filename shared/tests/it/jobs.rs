@@ -319,7 +319,7 @@ async fn noting_a_publication_late_does_not_undo_a_retry(db: Db) {
     tx.commit().await.unwrap();
     let job = claim(&db, failed.id, owner).await.unwrap();
     assert!(end(&db, owner, ended(job, again(true))).await);
-    db::jobs::note_published(&db, &[backlog.id, failed.id]).await.unwrap();
+    db::jobs::note_published(&db, &[(backlog.id, grace), (failed.id, grace)]).await.unwrap();
     let mut tx = db.begin().await.unwrap();
     let due = db::jobs::due(&db, &mut tx, 9, grace).await.unwrap();
     assert_eq!(due.iter().map(|d| d.id).collect::<Vec<_>>(), [failed.id]);

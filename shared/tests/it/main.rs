@@ -15,6 +15,7 @@ mod jobs;
 mod ledger;
 mod locks;
 mod merging;
+mod outage;
 mod outside;
 mod pieces;
 mod providers;

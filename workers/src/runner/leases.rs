@@ -7,7 +7,7 @@ use std::{
 };
 
 use shared::{
-    db,
+    db::{self, outage},
     domain::{Job, JobId},
 };
 use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
@@ -71,7 +71,8 @@ pub(super) async fn keep(worker: Arc<Worker>, stop: CancellationToken) {
             continue;
         }
         let ids: Vec<JobId> = running.keys().map(|(id, _)| *id).collect();
-        match db::jobs::renew(&worker.db, worker.owner, &ids, worker.clock.now() + lease).await {
+        let renewing = db::jobs::renew(&worker.db, worker.owner, &ids, worker.clock.now() + lease);
+        match outage::within(outage::PATIENCE.min(lease / 3), renewing).await.flatten() {
             Ok(held) => {
                 for (_, lost) in running.iter().filter(|(key, _)| !held.contains(key)) {
                     lost.cancel();

@@ -6,7 +6,7 @@ use shared::{
     batch::Batcher,
     clock::Clock,
     db::{
-        self, Db,
+        self, Db, outage,
         settle::{End, Settlement},
     },
     domain::{Job, JobId, Step},
@@ -23,7 +23,7 @@ const FLIGHTS: usize = 2;
 /// Between two tries to settle while the database is away.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Our own database is away.
+/// Our own database is away, or behind by the clock of whoever published: the message must come again.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Away;
 
@@ -58,23 +58,23 @@ impl Records {
         self.claims.submit(id).await.unwrap_or(Err(Away))
     }
 
-    /// Writes the end of a try; waits for the database until told to give up, as results may have been paid for. False when
-    /// the lease was lost meanwhile, so that nothing was written.
-    pub(super) async fn settle(&self, mut settlement: Settlement, give_up: &CancellationToken) -> bool {
+    /// Writes the end of a try, unless the lease was lost meanwhile; waits for the database until told to give up, as results
+    /// may have been paid for.
+    pub(super) async fn settle(&self, mut settlement: Settlement, give_up: &CancellationToken) {
         loop {
             match self.settlements.submit(settlement).await {
                 Some(Ok(held)) => {
                     if !held {
                         tracing::warn!("lost its lease before it could be settled");
                     }
-                    return held;
+                    return;
                 }
                 Some(Err(back)) => settlement = back,
-                None => return false,
+                None => return,
             }
             if give_up.is_cancelled() {
                 tracing::warn!("the database is away: the job comes back when its lease ends");
-                return false;
+                return;
             }
             if let End::Again { due_at, .. } = &mut settlement.end {
                 *due_at = (*due_at).max(self.clock.now());
@@ -89,22 +89,28 @@ async fn claim(books: Books, mut ids: Vec<JobId>) -> Vec<Result<Option<Job>, Awa
     ids.sort();
     ids.dedup();
     let now = books.clock.now();
-    let mut claimed: HashMap<JobId, Job> =
-        match db::jobs::claim(&books.db, &ids, books.owner, now, now + books.lease).await {
-            Ok(jobs) => jobs.into_iter().map(|job| (job.id, job)).collect(),
-            Err(error) => {
-                tracing::warn!(%error, "cannot claim jobs: the database is away");
-                return asked.iter().map(|_| Err(Away)).collect();
-            }
-        };
-    // The same job twice in one batch (a duplicate message): the first has it.
-    asked.iter().map(|id| Ok(claimed.remove(id))).collect()
+    let taking = async {
+        let jobs = db::jobs::claim(&books.db, &ids, books.owner, now, now + books.lease).await?;
+        let missed: Vec<JobId> = ids.iter().filter(|id| jobs.iter().all(|job| job.id != **id)).copied().collect();
+        let early = if missed.is_empty() { missed } else { db::jobs::early(&books.db, &missed, now).await? };
+        Ok((jobs, early))
+    };
+    let (jobs, early) = match outage::within(outage::PATIENCE, taking).await.flatten() {
+        Ok(taken) => taken,
+        Err(error) => {
+            tracing::warn!(%error, "cannot claim jobs: the database is away");
+            return asked.iter().map(|_| Err(Away)).collect();
+        }
+    };
+    let mut claimed: HashMap<JobId, Job> = jobs.into_iter().map(|job| (job.id, job)).collect();
+    // The same job twice in one batch (a duplicate message): the first has it. The message of one that is early goes back.
+    asked.iter().map(|id| if early.contains(id) { Err(Away) } else { Ok(claimed.remove(id)) }).collect()
 }
 
 async fn settle(books: Books, batch: Vec<Settlement>) -> Vec<Result<bool, Settlement>> {
     match write(&books, &batch).await {
         Ok(held) => held.into_iter().map(Ok).collect(),
-        Err(error) if error.as_database_error().is_some() && !passes(&error) => {
+        Err(error) if !outage::is_away(&error) => {
             // One of them cannot be written: each for itself.
             let mut results = Vec::with_capacity(batch.len());
             for settlement in batch {
@@ -119,26 +125,11 @@ async fn settle(books: Books, batch: Vec<Settlement>) -> Vec<Result<bool, Settle
     }
 }
 
-/// Whether the database says that it cannot at this moment (it shuts down, starts, is full, lost a deadlock), rather than that
-/// it never will: results that were paid for must outlast that. By SQLSTATE class, and SQLite's primary result codes.
-fn passes(error: &shared::db::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
-    match code.as_deref() {
-        Some(sqlite) if sqlite.len() < 5 && sqlite.bytes().all(|b| b.is_ascii_digit()) => {
-            let primary = sqlite.parse::<u32>().map(|code| code & 0xff);
-            // Busy, locked, out of memory, interrupted, I/O, full, cannot open.
-            matches!(primary, Ok(5 | 6 | 7 | 9 | 10 | 13 | 14))
-        }
-        Some(state) => ["08", "25", "40", "53", "55", "57", "58"].iter().any(|class| state.starts_with(class)),
-        None => true,
-    }
-}
-
 /// A settlement that the database refuses as it is (not because it is away) becomes a failed try without results.
 async fn alone(books: &Books, mut settlement: Settlement) -> Result<bool, Settlement> {
     let refused = match write(books, std::slice::from_ref(&settlement)).await {
         Ok(held) => return Ok(held.first().copied().unwrap_or(false)),
-        Err(error) if error.as_database_error().is_some() && !passes(&error) => error,
+        Err(error) if !outage::is_away(&error) => error,
         Err(_) => return Err(settlement),
     };
     tracing::error!(job.id = %settlement.job.id, error = %refused, "the database refuses this result");
@@ -158,12 +149,14 @@ async fn alone(books: &Books, mut settlement: Settlement) -> Result<bool, Settle
 
 async fn write(books: &Books, batch: &[Settlement]) -> Result<Vec<bool>, shared::db::Error> {
     let now = books.clock.now();
-    let settled = db::settle::settle(&books.db, books.owner, batch, now, now + GRACE).await?;
+    let publish_at = now + GRACE;
+    let settling = db::settle::settle(&books.db, books.owner, batch, now, publish_at);
+    let settled = outage::within(outage::PATIENCE, settling).await.flatten()?;
     let traces: HashMap<_, _> =
         batch.iter().flat_map(|s| s.next.iter().map(|next| (next.id, s.job.traceparent.clone()))).collect();
     for (job, queue) in settled.waiting {
         let traceparent = traces.get(&job).cloned().flatten();
-        books.publisher.publish(job, queue, traceparent);
+        books.publisher.publish(job, queue, traceparent, publish_at);
     }
     for settlement in batch.iter().filter(|s| s.job.step == Step::Sync && s.end == (End::Done { skipped: None })) {
         let age = (now - settlement.job.created_at).to_std().unwrap_or_default();

@@ -8,12 +8,12 @@ use futures::{FutureExt, future::join_all};
 use shared::{
     clock::Clock,
     db::{
-        self, Db,
+        self, Db, outage,
         settle::{End, Settlement},
     },
     domain::{Job, JobId, Outcome, StepError, Verdict},
     publisher::Publisher,
-    queue::{DeadLetter, Delivered, SharedQueue},
+    queue::{Delivered, SharedQueue},
     replay::{Which, replay},
     service::App,
     telemetry,
@@ -121,13 +121,7 @@ impl Worker {
             };
             let settlement = self.verdict(&job, tried);
             note(&settlement, started.elapsed());
-            let letter = dead_letter(&settlement);
-            if self.records.settle(settlement, &self.give_back).await
-                && let Some(letter) = letter
-                && let Err(error) = self.queue.bury(&letter).await
-            {
-                tracing::warn!(%error, "dead, but its letter could not be put on the dead-letter queue");
-            }
+            self.records.settle(settlement, &self.give_back).await;
             drop(lease);
             in_flight.decrement(1.0);
         };
@@ -150,7 +144,8 @@ impl Worker {
                 (again(Duration::ZERO, false, "drain", &drained), Vec::new(), Vec::new())
             }
             Some(Ok(outcome)) => (End::Done { skipped: outcome.skipped }, outcome.writes, outcome.next),
-            Some(Err(mut error)) => {
+            Some(Err(error)) => {
+                let mut error = if refused(&error) { counted(error) } else { error };
                 let (writes, next) = (std::mem::take(&mut error.writes), std::mem::take(&mut error.next));
                 let end = match error.verdict {
                     Verdict::Retry { after } => {
@@ -189,8 +184,22 @@ impl Worker {
     /// Whether replies were paid for and kept since then: a slow server that hears a long call is no failure.
     async fn came_further(&self, job: &Job, since: DateTime<Utc>) -> bool {
         let Some(call) = job.call_id else { return false };
-        db::pieces::any_since(&self.db, call, job.step, since).await.unwrap_or(false)
+        let asking = db::pieces::any_since(&self.db, call, job.step, since);
+        outage::within(outage::PATIENCE, asking).await.flatten().unwrap_or(false)
     }
+}
+
+/// Whether what a step took for our database being away is something that the database will never answer.
+fn refused(error: &StepError) -> bool {
+    let said = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<db::Error>().is_some_and(|error| !outage::is_away(error))
+    };
+    error.verdict == Verdict::Ours && error.source.chain().any(said)
+}
+
+/// Which uses up attempts: after the last one somebody looks.
+fn counted(error: StepError) -> StepError {
+    StepError { verdict: Verdict::Retry { after: None }, reason: "database-refuses".into(), ..error }
 }
 
 fn text(error: &StepError) -> String {
@@ -232,16 +241,4 @@ fn note(settlement: &Settlement, took: Duration) {
         .record(took.as_secs_f64());
     metrics::histogram!("tapedeck_step_attempts", "queue" => queue, "outcome" => outcome)
         .record(f64::from(settlement.job.attempt));
-}
-
-fn dead_letter(settlement: &Settlement) -> Option<DeadLetter> {
-    let End::Dead { reason, error } = &settlement.end else { return None };
-    let job = &settlement.job;
-    Some(DeadLetter {
-        job: job.id,
-        queue: job.queue(),
-        reason: reason.to_string(),
-        error: error.clone(),
-        attempts: job.attempt,
-    })
 }

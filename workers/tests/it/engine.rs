@@ -1,5 +1,23 @@
 //! The engine with steps that do as they are told, in both shapes.
 
+/// Runs a test in both shapes.
+macro_rules! in_both_shapes {
+    ($($name:ident),* $(,)?) => {$(
+        mod $name {
+            use super::*;
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn embedded() {
+                super::$name(Installation::new(Shape::Embedded).await).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn production() {
+                super::$name(Installation::new(Shape::Production).await).await;
+            }
+        }
+    )*};
+}
+
+mod letters;
 mod told;
 
 use std::{
@@ -27,23 +45,6 @@ use workers::{runner::run_lanes, step::Run, tuning::Tuning};
 
 use self::told::told;
 use crate::given::{self, Given};
-
-/// Runs a test in both shapes.
-macro_rules! in_both_shapes {
-    ($($name:ident),* $(,)?) => {$(
-        mod $name {
-            use super::*;
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn embedded() {
-                super::$name(Installation::new(Shape::Embedded).await).await;
-            }
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn production() {
-                super::$name(Installation::new(Shape::Production).await).await;
-            }
-        }
-    )*};
-}
 
 in_both_shapes! {
     runs_what_is_due_once,

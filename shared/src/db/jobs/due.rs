@@ -81,20 +81,38 @@ async fn publish_at(tx: &mut Tx, ids: &[JobId], at: Option<DateTime<Utc>>) -> sq
     })
 }
 
-/// Notes that messages are under way for jobs that were just added (their `publish_at` is later than their `due_at`). What was
-/// claimed meanwhile, and perhaps is due again at another time, is left alone; and so is what somebody else changes right now,
-/// which at worst is published once more.
+/// Notes that messages are under way for jobs that were to be published at these times, should nobody have done it before. What
+/// was claimed or woken meanwhile is left alone; and so is what somebody else changes right now, which at worst is published
+/// once more.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn note_published(db: &Db, ids: &[JobId]) -> sqlx::Result<()> {
+pub async fn note_published(db: &Db, jobs: &[(JobId, DateTime<Utc>)]) -> sqlx::Result<()> {
     on!(db, c => {
         // As in [`super::claim`]: not to be answered from the index of what is to be published.
         let mut query = QueryBuilder::new("update jobs set publish_at = null where id in (select id from jobs
-            where case when publish_at is null then false else publish_at > due_at end and id");
-        query.push_ids(ids).push(db.skip_locked()).push(")");
+            where case when publish_at is null then false else (id, publish_at) in (");
+        query.push_values(jobs, |mut row, (id, publish_at)| {
+            row.push_bind(id.0).push_bind(*publish_at);
+        });
+        let ids: Vec<JobId> = jobs.iter().map(|(id, _)| *id).collect();
+        query.push(") end and id").push_ids(&ids).push(db.skip_locked()).push(")");
         query.build().execute(c).await.map(drop)
     })
+}
+
+/// Those of these jobs whose time has not come and that no other message will wake. Whose clock is behind the publisher's must
+/// keep theirs.
+///
+/// # Errors
+/// When the database is away.
+pub async fn early(db: &Db, ids: &[JobId], now: DateTime<Utc>) -> sqlx::Result<Vec<JobId>> {
+    let rows: Vec<Uuid> = on!(db, c => {
+        let mut query = QueryBuilder::new("select id from jobs where case when state = 'waiting' then publish_at is null and due_at > ");
+        query.push_bind(now).push(" else false end and id").push_ids(ids);
+        query.build_query_scalar().fetch_all(c).await
+    })?;
+    Ok(rows.into_iter().map(JobId).collect())
 }
 
 /// Makes every waiting job of a queue be published again, as its messages are gone.
@@ -102,18 +120,26 @@ pub async fn note_published(db: &Db, ids: &[JobId]) -> sqlx::Result<()> {
 /// # Errors
 /// When the database is away.
 pub async fn republish(db: &Db, queue: &QueueName) -> sqlx::Result<u64> {
-    let sql = "update jobs set publish_at = due_at where queue = $1 and state = 'waiting' and publish_at is null";
-    on!(db, c => sqlx::query(sql).bind(queue.as_str()).execute(c).await.map(|done| done.rows_affected()))
+    let sql = format!("{REPUBLISH}{})", db.skip_locked());
+    on!(db, c => {
+        sqlx::query(AssertSqlSafe(sql)).bind(queue.as_str()).execute(c).await.map(|done| done.rows_affected())
+    })
 }
+
+/// What somebody else has locked is left for the next time: nobody may hold up all queues.
+const REPUBLISH: &str = "update jobs set publish_at = due_at where id in (select id from jobs
+    where queue = $1 and state = 'waiting' and publish_at is null";
 
 /// Makes the jobs of a queue be published again that were due before `before` and still wait with a message under way.
 ///
 /// # Errors
 /// When the database is away.
 pub async fn republish_lost(db: &Db, queue: &QueueName, before: DateTime<Utc>) -> sqlx::Result<u64> {
-    let sql = "update jobs set publish_at = due_at
-        where queue = $1 and state = 'waiting' and publish_at is null and due_at < $2";
-    on!(db, c => sqlx::query(sql).bind(queue.as_str()).bind(before).execute(c).await.map(|done| done.rows_affected()))
+    let sql = format!("{REPUBLISH} and due_at < $2{})", db.skip_locked());
+    on!(db, c => {
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(queue.as_str()).bind(before);
+        query.execute(c).await.map(|done| done.rows_affected())
+    })
 }
 
 /// Takes jobs from workers whose lease ran out: due again (with fresh attempts if there was news), or dead when they have had

@@ -27,7 +27,7 @@ use tokio_util::{
     task::TaskTracker,
 };
 
-use super::{Consumer, DeadLetter, Hearing, Queue, QueueError, Wakeup};
+use super::{Consumer, Created, DeadLetter, Hearing, Queue, QueueError, Wakeup};
 use crate::domain::{JobId, QueueName};
 use consumer::RabbitConsumer;
 use hearing::Ears;
@@ -91,11 +91,11 @@ impl RabbitQueue {
 
 #[async_trait]
 impl Queue for RabbitQueue {
-    async fn declare(&self, queues: &[QueueName]) -> Result<Vec<QueueName>, QueueError> {
+    async fn declare(&self, queues: &[QueueName]) -> Result<Created, QueueError> {
         for queue in queues {
             self.inner.topology.ensure(queue).await?;
         }
-        Ok(queues.iter().filter(|queue| self.inner.topology.report_created(queue)).cloned().collect())
+        Ok(self.inner.topology.report_created(queues))
     }
 
     async fn publish(&self, wakeup: &Wakeup) -> Result<(), QueueError> {

@@ -17,7 +17,10 @@ use lapin::{
 use tokio::time::sleep;
 
 use super::{explain, link::Link, within};
-use crate::{domain::QueueName, queue::QueueError};
+use crate::{
+    domain::QueueName,
+    queue::{Created, QueueError},
+};
 
 /// So often the broker delivers a message whose worker dies, before it moves it to the dead. Our own failures never
 /// count here: they are rescheduled by the job's row.
@@ -37,6 +40,7 @@ pub(super) struct Topology {
     prefix: String,
     seen: Mutex<BTreeSet<QueueName>>,
     created: Mutex<BTreeSet<QueueName>>,
+    created_dead: Mutex<BTreeSet<QueueName>>,
     /// Looking is done all the time, so its channel is kept.
     idle: Mutex<Option<Channel>>,
 }
@@ -44,7 +48,8 @@ pub(super) struct Topology {
 impl Topology {
     /// Queues are named `<prefix>.<queue>`. The connection should be one that is never blocked.
     pub fn new(link: Link, prefix: String) -> Self {
-        Self { link, prefix, seen: Mutex::default(), created: Mutex::default(), idle: Mutex::default() }
+        let (seen, created, created_dead) = Default::default();
+        Self { link, prefix, seen, created, created_dead, idle: Mutex::default() }
     }
 
     /// The name on the broker.
@@ -62,6 +67,7 @@ impl Topology {
         let (name, dead) = (self.name(queue), self.dead_name(queue));
         if self.depth(&dead).await?.is_none() {
             self.declare(&dead, quorum([("x-delivery-limit", NO_DELIVERY_LIMIT.into())])).await?;
+            lock(&self.created_dead).insert(queue.clone());
         }
         if self.depth(&name).await?.is_none() {
             if lock(&self.seen).contains(queue) {
@@ -75,9 +81,13 @@ impl Topology {
         Ok(())
     }
 
-    /// Whether the queue had to be created since the last time that this was asked.
-    pub fn report_created(&self, queue: &QueueName) -> bool {
-        lock(&self.created).remove(queue)
+    /// Which of these had to be created since the last time that this was asked.
+    pub fn report_created(&self, queues: &[QueueName]) -> Created {
+        let those = |of: &Mutex<BTreeSet<QueueName>>| {
+            let mut of = lock(of);
+            queues.iter().filter(|queue| of.remove(queue)).cloned().collect()
+        };
+        Created { queues: those(&self.created), dead: those(&self.created_dead) }
     }
 
     /// Messages that wait in the queue of that name; `None` when there is no such queue.

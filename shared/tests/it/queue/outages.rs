@@ -5,7 +5,7 @@ use std::time::Duration;
 use shared::{
     domain::QueueName,
     queue::{
-        Hearing, QueueError,
+        Created, Hearing, QueueError,
         conformance::{FETCH, eventually, letter, next, wakeup},
     },
 };
@@ -59,8 +59,9 @@ async fn rebuilds_a_deleted_queue_and_says_so() {
         });
         assert_eq!(delivered.job, Some(more.job));
         delivered.settle.ack().await;
-        assert_eq!(queue.declare(&[FETCH]).await.unwrap(), [FETCH]);
-        assert_eq!(queue.declare(&[FETCH]).await.unwrap(), []);
+        let both = Created { queues: vec![FETCH], dead: vec![FETCH] };
+        assert_eq!(queue.declare(&[FETCH]).await.unwrap(), both);
+        assert_eq!(queue.declare(&[FETCH]).await.unwrap(), Created::default());
         queue.bury(&letter(&FETCH)).await.unwrap();
     })
     .await;
