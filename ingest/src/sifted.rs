@@ -10,6 +10,7 @@ use axum::{body::Body, http::HeaderMap};
 use shared::{
     clock::Clock,
     domain::{NewEvent, Recording},
+    private,
     recordings::{self, SharedRecordings, Spool, Spooled},
     service::{App, problem::Problem},
     sources::Sieve,
@@ -95,7 +96,7 @@ impl Sifter {
         let spool = match spool {
             Some(spool) => spool,
             None => {
-                tokio::fs::create_dir_all(&self.spool).await?;
+                private::directory(&self.spool)?;
                 spool.insert(Spool::new(&self.spool)?)
             }
         };

@@ -8,7 +8,7 @@
 //! - [`dispatcher`], [`publisher`], [`letters`], [`replay`], [`reanalyze`]: how rows become messages. [`batch`]: many callers, one statement.
 //! - [`mirror`]: contacts that two systems hold in common.
 //! - [`tying`]: from an event to its call. [`dial`], [`campaigns`]: calling up contacts.
-//! - [`env`], [`clock`], [`service`], [`telemetry`]: what is passed in from outside, and the start of every process.
+//! - [`env`], [`settings`], [`clock`], [`service`], [`telemetry`]: what is passed in from outside, and the start of every process. [`private`]: files that others may not read.
 //!
 //! Only what more than one crate uses, or a family of plug-ins, belongs here.
 
@@ -33,6 +33,7 @@ pub mod links;
 pub mod locks;
 pub mod mirror;
 pub mod model;
+pub mod private;
 pub mod providers;
 pub mod publisher;
 pub mod queue;

@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncSeekExt, SeekFrom};
 use tokio_util::io::ReaderStream;
 
 use super::{ByteStream, Recordings, StoreError, checked};
+use crate::private;
 
 /// Bytes read at a time.
 const CHUNK: usize = 64 * 1024;
@@ -30,7 +31,7 @@ impl Directory {
     /// When it cannot be made.
     pub fn open(root: impl Into<PathBuf>) -> anyhow::Result<Self> {
         let root = root.into();
-        fs::create_dir_all(&root).map_err(|e| anyhow::anyhow!("cannot create {}: {e}", root.display()))?;
+        private::directory(&root).map_err(|e| anyhow::anyhow!("cannot create {}: {e}", root.display()))?;
         Ok(Self { root })
     }
 
@@ -82,10 +83,11 @@ impl Recordings for Directory {
     }
 }
 
-/// Copies beside the target and renames, so that nobody ever sees half a file, even after a power failure.
+/// Copies beside the target and renames, so that nobody ever sees half a file, even after a power failure. Temporary files are
+/// for their owner alone, and stay so.
 fn copy_whole(source: &Path, target: &Path) -> io::Result<()> {
     let folder = target.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    fs::create_dir_all(folder)?;
+    private::directory(folder)?;
     let mut source = fs::File::open(source)?;
     let mut whole = NamedTempFile::with_prefix_in(".incoming-", folder)?;
     io::copy(&mut source, whole.as_file_mut())?;

@@ -12,6 +12,7 @@ use tokio::io::{AsyncWriteExt, BufWriter};
 use crate::{
     audio::{self, NotAudio, Probe},
     env::Env,
+    private,
 };
 
 /// Bytes written to disk at a time.
@@ -40,7 +41,7 @@ pub struct Spooled {
 /// When the directory cannot be made.
 pub fn directory(env: &Env) -> anyhow::Result<PathBuf> {
     let spool = env.var("TAPEDECK_SPOOL").map_or_else(std::env::temp_dir, PathBuf::from);
-    std::fs::create_dir_all(&spool).map_err(|e| anyhow::anyhow!("TAPEDECK_SPOOL cannot be used: {e}"))?;
+    private::directory(&spool).map_err(|e| anyhow::anyhow!("TAPEDECK_SPOOL cannot be used: {e}"))?;
     Ok(spool)
 }
 

@@ -1,8 +1,6 @@
 //! Which backends the settings choose: Postgres or SQLite, RabbitMQ or memory, S3 or a directory.
 
 use std::{
-    fs::DirBuilder,
-    os::unix::fs::DirBuilderExt,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -15,6 +13,7 @@ use crate::{
     clock::Clock,
     db::{self, Db},
     env::Env,
+    private,
     queue::{SharedQueue, memory::MemoryQueue, rabbit::RabbitQueue},
     recordings,
 };
@@ -89,6 +88,9 @@ pub(super) async fn open(env: &Env) -> anyhow::Result<Db> {
         Some(url) => Db::open(url, connections).await.context("DATABASE_URL cannot be used"),
         None => {
             let file = directory(env)?.join("tapedeck.db");
+            if let Err(error) = private::database(&file) {
+                tracing::warn!(%error, "the database may be open to others on this machine");
+            }
             Db::open(&format!("sqlite:{}", file.display()), connections).await.context("cannot open the database")
         }
     }
@@ -104,8 +106,6 @@ pub(super) fn queue(name: &str, env: &Env, role: Role) -> anyhow::Result<SharedQ
 
 fn directory(env: &Env) -> anyhow::Result<PathBuf> {
     let path = PathBuf::from(env.var("TAPEDECK_DATA").unwrap_or(recordings::DATA));
-    // What was said lies in it: nobody else on the machine is to read it.
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
-    made.with_context(|| format!("cannot create {}", path.display()))?;
+    private::directory(&path).with_context(|| format!("cannot create {}", path.display()))?;
     Ok(path)
 }

@@ -7,6 +7,8 @@ use std::{
 
 use anyhow::{Context, bail};
 
+use crate::private;
+
 /// Held for as long as the process works on the directory; the system releases it also when the process is killed.
 #[derive(Debug)]
 pub struct DirectoryLock(#[expect(dead_code, reason = "the lock lives as long as the file is open")] File);
@@ -18,8 +20,7 @@ impl DirectoryLock {
     /// When another process holds it.
     pub fn take(directory: &Path) -> anyhow::Result<Self> {
         let path = directory.join("lock");
-        let file = File::options().create(true).truncate(false).write(true).open(&path);
-        let file = file.with_context(|| format!("cannot open {}", path.display()))?;
+        let file = private::file(&path).with_context(|| format!("cannot open {}", path.display()))?;
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => bail!(

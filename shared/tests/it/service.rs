@@ -1,9 +1,12 @@
 //! How a process starts, and what it tells orchestrators.
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
+use std::{fs::Permissions, os::unix::fs::PermissionsExt, path::Path};
+
 use futures::FutureExt;
 use shared::{
     env::Env,
+    recordings::{self, Spool},
     service::{
         self, App, Role,
         ops::{self, Needs},
@@ -59,6 +62,39 @@ async fn all_processes_sign_links_with_the_same_secret() {
     assert_eq!(Some(&link), other.links.link(&call).as_ref());
     let chosen = App::open("third", env.with([("TAPEDECK_LINK_SECRET", "chosen")]), Role::Part).await.unwrap();
     assert_ne!(Some(link), chosen.links.link(&call));
+}
+
+/// What others on the machine may do with each file and directory below.
+fn open_to_others(directory: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(directory).unwrap().map(Result::unwrap);
+    let open = entries.flat_map(|entry| {
+        let (path, known) = (entry.path(), entry.metadata().unwrap());
+        let mode = known.permissions().mode() & 0o777;
+        let own = (mode & 0o077 != 0).then(|| format!("{mode:o} {}", path.display()));
+        let below = if known.is_dir() { open_to_others(&path) } else { Vec::new() };
+        own.into_iter().chain(below)
+    });
+    open.collect()
+}
+
+#[tokio::test]
+async fn what_is_kept_is_for_its_owner_alone_also_where_an_older_version_was_careless() {
+    let scratch = Scratch::new(Shape::Embedded).await;
+    let (data, spool) = (scratch.path().join("above/data"), scratch.path().join("spool"));
+    let env =
+        scratch.env().with([("TAPEDECK_DATA", data.to_str().unwrap()), ("TAPEDECK_SPOOL", spool.to_str().unwrap())]);
+    let app = App::open("one", env.clone(), Role::Whole).await.unwrap();
+    let spooled = Spool::new(&recordings::spool_directory(&env).unwrap()).unwrap().finish().await.unwrap();
+    app.recordings.put("recordings/cloudtalk/2026/11/a.wav", spooled.path(), "audio/wav").await.unwrap();
+    let files =
+        ["tapedeck.db", "tapedeck.db-wal", "lock", "recordings/cloudtalk/2026/11/a.wav"].map(|name| data.join(name));
+    assert!(files.iter().all(|file| file.exists()), "{files:?}");
+    assert_eq!(open_to_others(scratch.path()), Vec::<String>::new());
+    app.close().await;
+    drop(app);
+    std::fs::set_permissions(&files[0], Permissions::from_mode(0o644)).unwrap();
+    App::open("two", env, Role::Whole).await.unwrap().close().await;
+    assert_eq!(open_to_others(scratch.path()), Vec::<String>::new());
 }
 
 #[tokio::test]

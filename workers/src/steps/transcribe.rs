@@ -16,7 +16,7 @@ use shared::{
     env::{Env, EnvError},
     ledger::Ledger,
     providers::Providers,
-    recordings::SharedRecordings,
+    recordings::{self, SharedRecordings},
     service::App,
     sinks::Sinks,
     speech::{self, Heard, Kept, Speech},
@@ -61,9 +61,8 @@ impl Transcribe {
         for provider in app.providers.iter() {
             configured(&app.env, &provider.id())?;
         }
+        let spool = recordings::spool_directory(&app.env)?;
         let App { clock, db, env, providers, recordings, sinks, .. } = app.clone();
-        let spool = env.var("TAPEDECK_SPOOL").map_or_else(std::env::temp_dir, PathBuf::from);
-        std::fs::create_dir_all(&spool).map_err(|e| anyhow!("TAPEDECK_SPOOL cannot be used: {e}"))?;
         let (ledger, redact) = (app.outside.ledger.clone(), env.parsed("REDACT", Redact::default())?);
         Ok(Self { clock, db, env, ledger, providers, recordings, sinks, spool, speech, redact })
     }
