@@ -5,6 +5,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use shared::{
+    budgets::Wait,
     db::{
         self,
         events::{Incoming, Recorded},
@@ -277,7 +278,7 @@ fn unwritten() -> Problem {
 
 fn unanswered(error: ClientError) -> Problem {
     match error.kind {
-        ErrorKind::Paused { after } | ErrorKind::RateLimited { after } => {
+        ErrorKind::HeldBack(Wait { time: after, .. }) | ErrorKind::RateLimited { after } => {
             let seconds = u32::try_from(after.as_secs()).unwrap_or(u32::MAX).max(1);
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()).retry_after(seconds)
         }

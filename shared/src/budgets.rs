@@ -14,9 +14,11 @@ use crate::{
     clock::Clock,
     db::{
         self, Db,
-        budgets::{Admission, Terms},
+        budgets::{Admission, Held, Terms},
     },
 };
+
+pub use crate::db::budgets::{Wait, Why};
 
 /// Failures in a row before a vendor's circuit opens.
 pub const OPEN_AFTER: i64 = 5;
@@ -75,13 +77,13 @@ impl Budgets {
         Self(None)
     }
 
-    /// Takes one call's worth, waiting a moment if that is enough. `Err` says how long the vendor is not to be called.
+    /// Takes one call's worth, waiting a moment if that is enough. A call that has to wait is counted once.
     ///
     /// # Errors
-    /// The time to wait. When the database is away there is no limit: the step will notice soon enough.
-    pub async fn admit(&self, vendor: &'static str, limit: Option<Limit>) -> Result<(), Duration> {
+    /// How long the vendor is not to be called, and why. When the database is away there is no limit: the step will notice soon enough.
+    pub async fn admit(&self, vendor: &'static str, limit: Option<Limit>) -> Result<(), Wait> {
         let Some(shared) = &self.0 else { return Ok(()) };
-        let mut waited = Duration::ZERO;
+        let mut waited = None;
         loop {
             let (burst, interval) = limit.map_or((0, 0), |l| (l.burst(), l.interval()));
             let now = shared.clock.now();
@@ -98,13 +100,25 @@ impl Budgets {
                     return Ok(());
                 }
             };
-            metrics::counter!("tapedeck_budget_waits_total", "vendor" => vendor).increment(1);
-            if waited + wait > PATIENCE {
+            if waited.is_none() {
+                let labels = [("vendor", vendor), ("why", wait.why.as_str())];
+                metrics::counter!("tapedeck_budget_waits_total", &labels).increment(1);
+            }
+            let total = waited.unwrap_or(Duration::ZERO) + wait.time;
+            if total > PATIENCE {
                 return Err(wait);
             }
-            waited += wait;
-            tokio::time::sleep(wait).await;
+            waited = Some(total);
+            tokio::time::sleep(wait.time).await;
         }
+    }
+
+    /// The vendors that all workers leave alone at this moment.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn held(db: &Db, clock: &Clock) -> sqlx::Result<Vec<Held>> {
+        db::budgets::held(db, OPEN_AFTER, clock.now()).await
     }
 
     /// Nobody calls the vendor for that long.

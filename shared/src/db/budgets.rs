@@ -27,8 +27,54 @@ pub enum Admission {
     Go,
     /// Yes, and the outcome decides whether the circuit closes.
     Probe,
-    /// Not before this time has passed.
-    Wait(Duration),
+    /// No.
+    Wait(Wait),
+}
+
+/// How long a vendor is not to be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait {
+    /// What for.
+    pub why: Why,
+    /// From now.
+    pub time: Duration,
+}
+
+/// Whose word it is that a vendor is not to be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// Ours: our own rate limit for it is used up.
+    Budget,
+    /// The vendor's: it asked to be left alone.
+    Paused,
+    /// Nobody's: it kept failing, and its circuit is open.
+    Circuit,
+}
+
+impl Why {
+    /// In metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Budget => "budget",
+            Self::Paused => "paused",
+            Self::Circuit => "circuit",
+        }
+    }
+
+    const fn of_pause(failures: i64, open_after: i64) -> Self {
+        if failures >= open_after { Self::Circuit } else { Self::Paused }
+    }
+}
+
+/// A vendor that all workers leave alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// The vendor.
+    pub vendor: String,
+    /// Why; never our own budget, which is over in moments.
+    pub why: Why,
+    /// Until then.
+    pub until: DateTime<Utc>,
 }
 
 /// Takes one call's worth.
@@ -57,12 +103,30 @@ pub async fn take(db: &Db, vendor: &str, terms: Terms, now: DateTime<Utc>) -> sq
         Some(failures) if failures >= terms.open_after => Ok(Admission::Probe),
         Some(_) => Ok(Admission::Go),
         None => {
-            let sql = "select tat, paused_until from budgets where vendor = $1";
-            let (tat, paused_until): (i64, i64) = on!(db, c => sqlx::query_as(sql).bind(vendor).fetch_one(c).await)?;
-            let wait = (paused_until - micros).max(tat - micros - slack).max(1_000);
-            Ok(Admission::Wait(Duration::from_micros(wait.unsigned_abs())))
+            let sql = "select tat, paused_until, failures from budgets where vendor = $1";
+            let (tat, paused_until, failures): (i64, i64, i64) =
+                on!(db, c => sqlx::query_as(sql).bind(vendor).fetch_one(c).await)?;
+            let (paused, limited) = (paused_until - micros, tat - micros - slack);
+            let why = if limited > paused { Why::Budget } else { Why::of_pause(failures, terms.open_after) };
+            let time = Duration::from_micros(paused.max(limited).max(1_000).unsigned_abs());
+            Ok(Admission::Wait(Wait { why, time }))
         }
     }
+}
+
+/// The vendors that are paused, or whose circuit is open.
+///
+/// # Errors
+/// When the database is away.
+pub async fn held(db: &Db, open_after: i64, now: DateTime<Utc>) -> sqlx::Result<Vec<Held>> {
+    let sql = "select vendor, failures, paused_until from budgets where paused_until > $1 order by vendor";
+    let micros = now.timestamp_micros();
+    let rows: Vec<(String, i64, i64)> = on!(db, c => sqlx::query_as(sql).bind(micros).fetch_all(c).await)?;
+    let held = rows.into_iter().filter_map(|(vendor, failures, until)| {
+        let until = DateTime::from_timestamp_micros(until)?;
+        Some(Held { vendor, why: Why::of_pause(failures, open_after), until })
+    });
+    Ok(held.collect())
 }
 
 /// Nobody calls the vendor until then.

@@ -216,5 +216,5 @@ impl Dialer {
 
 /// Whether the request was certainly not carried out.
 fn was_not_done(error: &ClientError) -> bool {
-    !error.sent || matches!(error.kind, ErrorKind::Paused { .. } | ErrorKind::RateLimited { .. } | ErrorKind::Refused)
+    !error.sent || matches!(error.kind, ErrorKind::RateLimited { .. } | ErrorKind::Refused)
 }

@@ -5,7 +5,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use reqwest::{StatusCode, header::HeaderMap};
 
-use crate::domain::{StepError, Verdict};
+use crate::{
+    budgets::{Wait, Why},
+    domain::{StepError, Verdict},
+};
 
 /// Bodies of errors are read up to this many bytes.
 const BODY_LIMIT: usize = 16 * 1024;
@@ -19,11 +22,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 3600);
 /// The class of a failure, which decides the verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// Our own budget or circuit says: not before that time has passed.
-    Paused {
-        /// From now.
-        after: Duration,
-    },
+    /// Not sent: our own budget, or what all workers know of the vendor, says how long not.
+    HeldBack(Wait),
     /// Another of our own is at work on the same contact: not before it has ended.
     Busy {
         /// From now.
@@ -108,9 +108,14 @@ impl ClientError {
     }
 
     /// The vendor is not to be called now.
-    pub fn paused(vendor: &'static str, after: Duration) -> Self {
-        let message = format!("is paused for {:.1} s", after.as_secs_f64());
-        Self::unanswered(vendor, ErrorKind::Paused { after }, message, false)
+    pub fn held_back(vendor: &'static str, wait: Wait) -> Self {
+        let what = match wait.why {
+            Why::Budget => "is called as often as our own limit for it allows",
+            Why::Paused => "asked us to wait",
+            Why::Circuit => "kept failing, its circuit is open",
+        };
+        let message = format!("{what}: not called for {:.1} s", wait.time.as_secs_f64());
+        Self::unanswered(vendor, ErrorKind::HeldBack(wait), message, false)
     }
 
     /// Somebody else of ours is making the same contact.
@@ -142,7 +147,9 @@ impl ClientError {
 
     fn reason(&self) -> &'static str {
         match (self.kind, self.status) {
-            (ErrorKind::Paused { .. }, _) => "vendor-paused",
+            (ErrorKind::HeldBack(Wait { why: Why::Budget, .. }), _) => "own-budget",
+            (ErrorKind::HeldBack(Wait { why: Why::Paused, .. }), _) => "vendor-paused",
+            (ErrorKind::HeldBack(Wait { why: Why::Circuit, .. }), _) => "circuit-open",
             (ErrorKind::Busy { .. }, _) => "contact-busy",
             (ErrorKind::RateLimited { .. }, _) => "rate-limited",
             (ErrorKind::Unreachable, _) => "vendor-unreachable",
@@ -158,9 +165,9 @@ impl ClientError {
 impl From<ClientError> for StepError {
     fn from(error: ClientError) -> Self {
         let verdict = match error.kind {
-            ErrorKind::Paused { after } | ErrorKind::Busy { after } | ErrorKind::RateLimited { after } => {
-                Verdict::Snooze { after }
-            }
+            ErrorKind::HeldBack(Wait { time: after, .. })
+            | ErrorKind::Busy { after }
+            | ErrorKind::RateLimited { after } => Verdict::Snooze { after },
             ErrorKind::Unreachable | ErrorKind::Broken | ErrorKind::NoCredentials => Verdict::Retry { after: None },
             ErrorKind::Refused => Verdict::Fail,
         };
@@ -266,7 +273,8 @@ mod tests {
         for free in [400, 401, 408, 413, 429, 500, 503, 522].map(answered) {
             assert!(free.is_unbilled(), "{free}");
         }
-        assert!(ClientError::paused("speech", Duration::ZERO).is_unbilled());
+        let held_back = Wait { why: Why::Budget, time: Duration::ZERO };
+        assert!(ClientError::held_back("speech", held_back).is_unbilled());
         let unanswered = [ClientError::unreachable("speech", "x"), ClientError::nonsense("speech", "x")];
         for unknown in [502, 504, 520, 524].map(answered).into_iter().chain(unanswered) {
             assert!(!unknown.is_unbilled(), "{unknown}");
@@ -283,6 +291,17 @@ mod tests {
     }
 
     #[test]
+    #[test]
+    fn whoever_is_held_back_is_told_by_whom_and_comes_back() {
+        for (why, reason) in
+            [(Why::Budget, "own-budget"), (Why::Paused, "vendor-paused"), (Why::Circuit, "circuit-open")]
+        {
+            let time = Duration::from_secs(3);
+            let error = StepError::from(ClientError::held_back("ghl", Wait { why, time }));
+            assert_eq!((error.verdict, &*error.reason), (Verdict::Snooze { after: time }, reason));
+        }
+    }
+
     fn each_status_has_its_verdict() {
         let verdict = |status: u16| {
             let status = StatusCode::from_u16(status).unwrap();

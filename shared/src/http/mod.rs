@@ -126,9 +126,9 @@ impl Vendor {
     /// between this and sending.
     ///
     /// # Errors
-    /// [`ErrorKind::Paused`] when the vendor is not to be called before some time.
+    /// [`ErrorKind::HeldBack`] when the vendor is not to be called before some time.
     pub async fn admit(&self) -> Result<(), ClientError> {
-        self.outside.budgets.admit(self.name, self.limit).await.map_err(|wait| ClientError::paused(self.name, wait))
+        self.outside.budgets.admit(self.name, self.limit).await.map_err(|wait| ClientError::held_back(self.name, wait))
     }
 
     /// Tells the shared circuit how a call went.
@@ -139,7 +139,7 @@ impl Vendor {
                 ErrorKind::RateLimited { after } => self.outside.budgets.pause(self.name, after).await,
                 ErrorKind::Unreachable | ErrorKind::Broken => self.outside.budgets.failed(self.name).await,
                 ErrorKind::Refused => self.outside.budgets.succeeded(self.name).await,
-                ErrorKind::Paused { .. } | ErrorKind::Busy { .. } | ErrorKind::NoCredentials => {}
+                ErrorKind::HeldBack(_) | ErrorKind::Busy { .. } | ErrorKind::NoCredentials => {}
             },
         }
     }

@@ -12,13 +12,14 @@ use std::{
 use chrono::DateTime;
 use sandbox::{Rate, Sandbox, Vendor};
 use shared::{
-    budgets::{Budgets, OPEN_AFTER},
+    budgets::{Budgets, Limit, OPEN_AFTER, Wait, Why},
     clock::Clock,
     domain::Phone,
     env::Env,
     http::{ErrorKind, Outside},
     providers::cloudtalk,
     sinks::gohighlevel,
+    telemetry::metrics,
     testing::{Scratch, Shape},
 };
 
@@ -56,14 +57,15 @@ async fn what_fails_together_pauses_a_vendor_for_moments_and_each_failed_probe_f
     for _ in 0..50 {
         budgets.failed("crm").await;
     }
-    assert_eq!(budgets.admit("crm", None).await, Err(Duration::from_secs(5)), "one blip, however many saw it");
+    let wait = Wait { why: Why::Circuit, time: Duration::from_secs(5) };
+    assert_eq!(budgets.admit("crm", None).await, Err(wait), "one blip, however many saw it");
     let mut longest = Duration::ZERO;
     for _ in 0..9 {
         hand.forward(301);
         budgets.admit("crm", None).await.expect("a probe");
-        let meanwhile = budgets.admit("crm", None).await.unwrap_err();
+        let meanwhile = budgets.admit("crm", None).await.unwrap_err().time;
         budgets.failed("crm").await;
-        let pause = budgets.admit("crm", None).await.unwrap_err();
+        let pause = budgets.admit("crm", None).await.unwrap_err().time;
         assert!(pause >= meanwhile && pause >= longest && pause <= Duration::from_secs(300), "{pause:?}");
         longest = pause;
     }
@@ -72,6 +74,34 @@ async fn what_fails_together_pauses_a_vendor_for_moments_and_each_failed_probe_f
     budgets.admit("crm", None).await.expect("a probe");
     budgets.succeeded("crm").await;
     budgets.admit("crm", None).await.expect("closed again");
+}
+
+#[tokio::test]
+async fn a_wait_says_whose_word_it_is_and_is_counted_once() {
+    metrics::install();
+    let scratch = Scratch::new(Shape::Embedded).await;
+    let hand = Hand::new();
+    let (db, clock) = (scratch.db().await, hand.clock(0));
+    let budgets = Budgets::new(db.clone(), clock.clone());
+    // One at once, and one more 0.7 s later: on a clock that stands still a call looks three times before it gives up.
+    let limit = Limit::new(4, Duration::from_millis(2100));
+    budgets.admit("ours", limit).await.unwrap();
+    assert_eq!(budgets.admit("ours", limit).await.unwrap_err().why, Why::Budget);
+    budgets.pause("theirs", Duration::from_secs(37)).await;
+    let asked = Wait { why: Why::Paused, time: Duration::from_secs(37) };
+    assert_eq!(budgets.admit("theirs", limit).await, Err(asked));
+    for _ in 0..OPEN_AFTER {
+        budgets.failed("nobodys").await;
+    }
+    assert_eq!(budgets.admit("nobodys", limit).await.unwrap_err().why, Why::Circuit);
+    let told = metrics::render();
+    for (vendor, why) in [("ours", "budget"), ("theirs", "paused"), ("nobodys", "circuit")] {
+        let line = format!("tapedeck_budget_waits_total{{vendor=\"{vendor}\",why=\"{why}\"}} 1\n");
+        assert!(told.contains(&line), "{line} is not in {told}");
+    }
+    let held = Budgets::held(&db, &clock).await.unwrap();
+    let held: Vec<_> = held.iter().map(|held| (held.vendor.as_str(), held.why)).collect();
+    assert_eq!(held, [("nobodys", Why::Circuit), ("theirs", Why::Paused)]);
 }
 
 #[tokio::test]
@@ -142,7 +172,7 @@ async fn an_answer_that_says_it_was_the_last_one_pauses_the_vendor_for_all_worke
         (Vendor::Cloudtalk, calls(&there).find_contact(&phone).await.unwrap_err()),
         (Vendor::Ghl, crm(&there).find_contact(&phone).await.unwrap_err()),
     ] {
-        let long = matches!(error.kind, ErrorKind::Paused { after } if (50..=60).contains(&after.as_secs()));
+        let long = matches!(error.kind, ErrorKind::HeldBack(Wait { why: Why::Paused, time }) if (50..=60).contains(&time.as_secs()));
         assert!(long, "{vendor:?}: {error:?}");
         let statuses: Vec<_> = sandbox.asked(vendor, "").iter().map(|line| line.status).collect();
         assert_eq!(statuses, [200], "{vendor:?} has to refuse nobody");
