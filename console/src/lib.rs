@@ -49,7 +49,8 @@ pub async fn serve(app: App, access: Access, listener: TcpListener, stop: Cancel
     if let Ok(address) = listener.local_addr() {
         tracing::info!(%address, "answering questions");
     }
-    listen::serve(listener, router(app, access, stop.clone()), stop).await;
+    let router = router(app.clone(), access, stop.clone());
+    listen::serve(listener, router, &app.env, stop).await;
 }
 
 /// Every route of the private listener.

@@ -1,5 +1,7 @@
 //! Reads questions. One that cannot be read is refused as problem JSON, like everything else.
 
+use std::time::Duration;
+
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Request},
@@ -11,6 +13,9 @@ use shared::service::problem::Problem;
 
 /// PostgreSQL has no NUL in text, and says so to every question with one.
 const ESCAPED_NUL: &[u8] = b"\\u0000";
+
+/// For a whole body.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The query string.
 pub(crate) struct Query<T>(pub(crate) T);
@@ -45,7 +50,9 @@ impl<S: Send + Sync> FromRequest<S> for Body {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         let unreadable = |status| Problem::new(status, "the body cannot be read, or is too large");
-        let body = Bytes::from_request(request, state).await.map_err(|rejected| unreadable(rejected.status()))?;
+        let body = tokio::time::timeout(PATIENCE, Bytes::from_request(request, state)).await;
+        let body = body.map_err(|_| Problem::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time"))?;
+        let body = body.map_err(|rejected| unreadable(rejected.status()))?;
         match body.windows(ESCAPED_NUL.len()).any(|bytes| bytes == ESCAPED_NUL) {
             true => Err(unreadable(StatusCode::BAD_REQUEST)),
             false => Ok(Self(body)),

@@ -58,7 +58,7 @@ pub async fn serve(app: App, listener: TcpListener, stop: CancellationToken) {
         app.links.serve_at(address);
         tracing::info!(%address, sources = sources.join(","), "taking webhooks");
     }
-    listen::serve(listener, router(&app, stop.clone()), stop).await;
+    listen::serve(listener, router(&app, stop.clone()), &app.env, stop).await;
 }
 
 /// Every route of the public listener.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use shared::{
     domain::Step,
     env::{Env, EnvError},
+    service::listen,
 };
 
 /// The settings of a worker process.
@@ -27,7 +28,7 @@ impl Tuning {
     pub fn from_env(env: &Env) -> Result<Self, EnvError> {
         Ok(Self {
             lease: Duration::from_secs_f64(env.parsed("LEASE_SECONDS", 60.0f64)?.clamp(0.5, 3600.0)),
-            drain: Duration::from_secs_f64(env.parsed("DRAIN_SECONDS", 25.0f64)?.clamp(0.0, 3600.0)),
+            drain: listen::drain(env)?,
             retry_scale: env.parsed("RETRY_SCALE", 1.0f64)?.clamp(0.0, 10.0),
             env: env.clone(),
         })

@@ -3,6 +3,7 @@
 mod accepting;
 mod audio;
 mod conformance;
+mod connections;
 mod contacts;
 mod edge;
 mod health;

@@ -8,28 +8,28 @@ use std::{
 
 use anyhow::Context;
 use axum::Router;
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto::Builder, graceful::GracefulShutdown},
-    service::TowerToHyperService,
-};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::env::Env;
+use super::connection::{self, Patience};
+use crate::env::{Env, EnvError};
 
-/// Time for a request's headers to arrive, which is also how long an idle connection is kept. Above the 60 seconds of
-/// common load balancers, so that it is them who close idle connections.
-const HEADERS: Duration = Duration::from_secs(75);
+/// How long an idle connection is kept. Above the 60 seconds of common load balancers, so that it is them who close idle
+/// connections.
+const IDLE: Duration = Duration::from_secs(75);
 /// The same while many connections are open: whoever does not come to the point makes room.
-const HEADERS_IN_A_CROWD: Duration = Duration::from_secs(5);
+const IDLE_IN_A_CROWD: Duration = Duration::from_secs(5);
+/// For a request's head, from its first byte on: it fits into a packet or two.
+const HEAD: Duration = Duration::from_secs(10);
+/// When it is time to stop, what is on its way at that moment may still arrive: some senders never repeat a webhook.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Connections at a time; more wait in the kernel's backlog.
 const CONNECTIONS: usize = 4096;
-/// Time for requests under way to finish once the listener is closed.
-const DRAIN: Duration = Duration::from_secs(20);
+const DRAIN: &str = "DRAIN_SECONDS";
+const DRAIN_SECONDS: f64 = 25.0;
 
 /// Listens on `HOST` (every address by default) and the port set by `name`, `default` where it is not set. Port 0 takes any
 /// free one.
@@ -42,23 +42,39 @@ pub async fn bind(env: &Env, name: &str, default: u16) -> anyhow::Result<TcpList
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}, see {name}"))
 }
 
-/// Serves until `stop` is cancelled, then takes no new connections and lets requests under way finish.
-pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    let graceful = GracefulShutdown::new();
+/// How long what runs may take once it is time to stop (`DRAIN_SECONDS`).
+///
+/// # Errors
+/// When it is not a number of seconds.
+pub fn drain(env: &Env) -> Result<Duration, EnvError> {
+    let seconds: f64 = env.parsed(DRAIN, DRAIN_SECONDS)?;
+    if !seconds.is_finite() {
+        return Err(EnvError::Invalid { name: DRAIN.to_owned(), why: "expected seconds".to_owned() });
+    }
+    Ok(Duration::from_secs_f64(seconds.clamp(0.0, 3600.0)))
+}
+
+/// Serves until `stop` is cancelled. Then it takes no new connections, lets requests in hand finish for four fifths of
+/// [`drain`], and closes connections whose request is not complete.
+pub async fn serve(listener: TcpListener, router: Router, env: &Env, stop: CancellationToken) {
+    // What cannot be read has been refused at the start of the process.
+    let drain = drain(env).unwrap_or(Duration::ZERO).mul_f64(0.8);
+    let patience = Patience { idle: IDLE, head: HEAD, last_words: LAST_WORDS.min(drain), drain };
+    let connections = TaskTracker::new();
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     while let Some(stream) = accept(&listener, &stop).await {
         let Some(Ok(permit)) = stop.run_until_cancelled(room.clone().acquire_owned()).await else { break };
-        let headers = if room.available_permits() < CONNECTIONS / 2 { HEADERS_IN_A_CROWD } else { HEADERS };
-        let connection = connect(stream, router.clone(), headers, &graceful);
-        tokio::spawn(async move {
+        let crowded = room.available_permits() < CONNECTIONS / 2;
+        let patience = if crowded { Patience { idle: IDLE_IN_A_CROWD, ..patience } } else { patience };
+        let connection = connection::serve(stream, router.clone(), patience, stop.clone());
+        connections.spawn(async move {
             connection.await;
             drop(permit);
         });
     }
     drop(listener);
-    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
-        tracing::warn!("some requests were still under way when the process ended");
-    }
+    connections.close();
+    connections.wait().await;
 }
 
 /// The next connection; `None` when it is time to stop.
@@ -75,24 +91,5 @@ async fn accept(listener: &TcpListener, stop: &CancellationToken) -> Option<TcpS
                 }
             },
         }
-    }
-}
-
-/// One connection, from its first request to its end.
-fn connect(
-    stream: TcpStream,
-    router: Router,
-    headers: Duration,
-    graceful: &GracefulShutdown,
-) -> impl Future<Output = ()> + use<> {
-    // Without it small answers wait for the peer's delayed acknowledgement.
-    let _ = stream.set_nodelay(true);
-    let mut builder = Builder::new(TokioExecutor::new()).http1_only();
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(headers);
-    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)).into_owned();
-    let connection = graceful.watch(connection);
-    async move {
-        // A peer that hangs up is none of our business.
-        let _ = connection.await;
     }
 }

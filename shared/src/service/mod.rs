@@ -4,6 +4,7 @@
 //! [`ops`] what orchestrators ask, [`problem`] how a request is refused. A new setting belongs to whoever uses it, not here.
 
 mod backends;
+mod connection;
 pub mod listen;
 mod lock;
 pub mod ops;

@@ -71,7 +71,8 @@ pub async fn during<T>(
     }
     let listener = listen::bind(&app.env, "METRICS_PORT", 9090).await?;
     let ended = CancellationToken::new();
-    tokio::spawn(listen::serve(listener, router(app, needs, stop), ended.clone()));
+    let (router, env, until) = (router(app, needs, stop), app.env.clone(), ended.clone());
+    tokio::spawn(async move { listen::serve(listener, router, &env, until).await });
     let _ended = ended.drop_guard();
     work.await
 }
