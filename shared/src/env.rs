@@ -2,13 +2,21 @@
 //!
 //! Every error names the variable. An empty value counts as unset, as compose files produce it.
 
-use std::{collections::HashMap, str::FromStr, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    str::FromStr,
+    sync::Arc,
+};
 
 use secrecy::SecretString;
 
 /// A snapshot of the environment. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Env(Arc<HashMap<String, String>>);
+pub struct Env {
+    vars: Arc<HashMap<String, String>>,
+    /// The names that the `.env` file sets.
+    file: Arc<HashSet<String>>,
+}
 
 /// A setting that is missing or cannot be understood.
 #[derive(Debug, thiserror::Error)]
@@ -60,35 +68,41 @@ impl Env {
         }
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
         let process = std::env::vars_os();
+        let file = Arc::new(vars.keys().cloned().collect());
         vars.extend(process.filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))));
-        Ok(Self(Arc::new(vars)))
+        Ok(Self { vars: Arc::new(vars), file })
     }
 
     /// An environment made of these pairs and nothing else.
     pub fn from_pairs<K: Into<String>, V: Into<String>>(pairs: impl IntoIterator<Item = (K, V)>) -> Self {
-        Self(Arc::new(pairs.into_iter().map(|(k, v)| (k.into(), v.into())).collect()))
+        Self::default().with(pairs)
     }
 
     /// This environment with some variables set anew.
     pub fn with<K: Into<String>, V: Into<String>>(&self, pairs: impl IntoIterator<Item = (K, V)>) -> Self {
-        let mut vars = (*self.0).clone();
+        let mut vars = (*self.vars).clone();
         vars.extend(pairs.into_iter().map(|(k, v)| (k.into(), v.into())));
-        Self(Arc::new(vars))
+        Self { vars: Arc::new(vars), file: self.file.clone() }
     }
 
     /// This environment with what `other` sets on top.
     pub fn and(&self, other: &Self) -> Self {
-        self.with(other.0.iter().map(|(name, value)| (name.clone(), value.clone())))
+        self.with(other.vars.iter().map(|(name, value)| (name.clone(), value.clone())))
     }
 
     /// Every variable as it is, to start another process with.
     pub fn vars(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.vars.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Whether the `.env` file names it.
+    pub fn in_file(&self, name: &str) -> bool {
+        self.file.contains(name)
     }
 
     /// The value, trimmed; `None` when unset or empty.
     pub fn var(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(|v| v.trim()).filter(|v| !v.is_empty())
+        self.vars.get(name).map(|v| v.trim()).filter(|v| !v.is_empty())
     }
 
     /// The value of a variable that must be set.
@@ -156,6 +170,6 @@ impl Env {
 
 impl std::fmt::Debug for Env {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Env({} variables)", self.0.len())
+        write!(f, "Env({} variables)", self.vars.len())
     }
 }

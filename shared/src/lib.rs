@@ -41,6 +41,7 @@ pub mod reanalyze;
 pub mod recordings;
 pub mod replay;
 pub mod service;
+pub mod settings;
 pub mod sinks;
 pub mod sources;
 pub mod speech;

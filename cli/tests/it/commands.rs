@@ -1,9 +1,16 @@
 //! What each command says when it is alone.
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
-use std::net::TcpListener;
+use std::{net::TcpListener, time::Duration};
 
-use crate::program::{complaint, printed, run};
+use sandbox::Sandbox;
+use shared::{
+    budgets::{Budgets, OPEN_AFTER},
+    clock::Clock,
+    db::{Db, budgets},
+};
+
+use crate::program::{Running, complaint, printed, run, tapedeck};
 
 #[test]
 fn help_shows_examples() {
@@ -58,6 +65,62 @@ fn the_doctor_shows_what_is_set_but_no_secret_and_fails_when_something_does_not_
     assert!(!output.status.success(), "{text}");
     assert!(text.contains("GHL_API_KEY is set") && text.contains("FAILED  gohighlevel"), "{text}");
     assert!(!text.contains("hunter2") && !errors.contains("hunter2"), "{text}{errors}");
+}
+
+// The command blocks its thread; the sandbox answers from another.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_asks_a_vendor_that_workers_leave_alone_and_says_both() {
+    let directory = tempfile::tempdir().unwrap();
+    let sandbox = Sandbox::start("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let ghl = sandbox.base_urls().ghl;
+    let doctor = |base: &str| {
+        let settings = [
+            ("TAPEDECK_DATA", "data"),
+            ("GHL_API_KEY", "pit-key"),
+            ("GHL_LOCATION_ID", "LOC1"),
+            ("GHL_BASE_URL", base),
+        ];
+        let output = run(&["doctor"], directory.path(), &settings);
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    assert!(doctor(&ghl).0);
+    let database = format!("sqlite:{}", directory.path().join("data/tapedeck.db").display());
+    let db = Db::open(&database, 1).await.unwrap();
+    let clock = Clock::system();
+    for _ in 0..OPEN_AFTER {
+        Budgets::new(db.clone(), clock.clone()).failed("gohighlevel").await;
+    }
+    let hour = clock.now() + Duration::from_secs(3600);
+    budgets::pause(&db, "gohighlevel", hour).await.unwrap();
+    db.close().await;
+    let note = format!(
+        "gohighlevel: it kept failing, so its circuit is open: workers leave it alone until {}",
+        hour.format("%Y-%m-%d %H:%M:%S UTC")
+    );
+    let (sound, well) = doctor(&ghl);
+    assert!(sound && well.contains("ok      gohighlevel") && well.contains(&note), "{well}");
+    let (sound, away) = doctor("http://127.0.0.1:9");
+    assert!(!sound && away.contains("FAILED  gohighlevel") && away.contains(&note), "{away}");
+    assert!(away.contains("cannot be reached: the connection is refused"), "{away}");
+}
+
+#[tokio::test]
+async fn a_slip_in_the_name_of_a_setting_is_told_at_start_and_by_the_doctor() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join(".env"), "COLOUR_OF_NOTES=hunter2\n").unwrap();
+    let settings = [
+        ("TAPEDECK_DATA", "data"),
+        ("HOST", "127.0.0.1"),
+        ("PORT", "0"),
+        ("CONSOLE_PORT", "0"),
+        ("GHL_LOCATON_ID", "hunter2"),
+    ];
+    let slip = "there is no setting GHL_LOCATON_ID; did you mean GHL_LOCATION_ID?";
+    let doctor = printed(&run(&["doctor"], directory.path(), &settings));
+    assert!(doctor.contains(slip) && doctor.contains("no setting COLOUR_OF_NOTES\n"), "{doctor}");
+    assert!(!doctor.contains("hunter2"), "{doctor}");
+    let mut up = Running::start(tapedeck(&["up"], directory.path(), &settings));
+    up.line(slip).await;
 }
 
 #[test]

@@ -86,15 +86,16 @@ impl ClientError {
     /// No answer came.
     pub fn from_transport(vendor: &'static str, error: &reqwest::Error) -> Self {
         let what = if error.is_connect() {
-            "cannot be reached"
+            let cause = super::cause::of(error).map(|cause| format!(": {cause}"));
+            format!("cannot be reached{}", cause.unwrap_or_default())
         } else if error.is_timeout() {
-            "did not answer in time"
+            "did not answer in time".to_owned()
         } else if error.is_decode() || error.is_body() {
-            "broke off its answer"
+            "broke off its answer".to_owned()
         } else {
-            "dropped the connection"
+            "dropped the connection".to_owned()
         };
-        Self { sent: !error.is_connect() && !error.is_builder(), ..Self::unreachable(vendor, what) }
+        Self { sent: !error.is_connect() && !error.is_builder(), ..Self::unreachable(vendor, &what) }
     }
 
     /// No answer came, in the caller's words.
@@ -291,7 +292,6 @@ mod tests {
     }
 
     #[test]
-    #[test]
     fn whoever_is_held_back_is_told_by_whom_and_comes_back() {
         for (why, reason) in
             [(Why::Budget, "own-budget"), (Why::Paused, "vendor-paused"), (Why::Circuit, "circuit-open")]
@@ -302,6 +302,7 @@ mod tests {
         }
     }
 
+    #[test]
     fn each_status_has_its_verdict() {
         let verdict = |status: u16| {
             let status = StatusCode::from_u16(status).unwrap();

@@ -1,6 +1,7 @@
 //! The one HTTP stack. [`Vendor`] calls a configured base URL, under the budget and circuit that all workers share, and
 //! turns what goes wrong into a [`ClientError`] whose verdict is known. [`guard`] fetches URLs that came from outside.
 
+mod cause;
 mod error;
 pub mod guard;
 pub mod openai;

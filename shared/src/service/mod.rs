@@ -28,6 +28,7 @@ use crate::{
     providers::Providers,
     queue::SharedQueue,
     recordings::{self, SharedRecordings},
+    settings,
     sinks::Sinks,
     sources::Sources,
 };
@@ -43,12 +44,14 @@ pub enum Role {
     Beside,
     /// The same, of one that only reads: it does without the broker.
     Reader,
+    /// The same, of one that tries whether everything works: it asks vendors whatever is known of them.
+    Trial,
 }
 
 impl Role {
     /// Whether somebody else does the work.
     fn is_beside(self) -> bool {
-        matches!(self, Self::Beside | Self::Reader)
+        matches!(self, Self::Beside | Self::Reader | Self::Trial)
     }
 }
 
@@ -85,9 +88,17 @@ impl App {
     /// When a setting is missing or cannot be used, or the schema is not this version's.
     pub async fn open(name: &str, env: Env, role: Role) -> anyhow::Result<Self> {
         backends::check(&env, role)?;
+        listen::drain(&env)?;
+        if !role.is_beside() {
+            settings::warn_of_unknown(&env);
+        }
         let clock = Clock::system();
         let (db, owner) = backends::database(&env, role, &clock).await?;
-        let outside = Outside::new(Budgets::new(db.clone(), clock.clone()), clock.clone())?;
+        let budgets = match role {
+            Role::Trial => Budgets::unlimited(),
+            _ => Budgets::new(db.clone(), clock.clone()),
+        };
+        let outside = Outside::new(budgets, clock.clone())?;
         let outside = outside.with_ledger(Ledger::from_env(&env, &db, &clock)?);
         let outside = outside.with_locks(Locks::new(db.clone(), clock.clone()));
         let providers = Providers::from_env(&env, &outside)?;

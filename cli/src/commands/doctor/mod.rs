@@ -1,17 +1,17 @@
-//! `doctor`: what is set, and whether it works. `settings` knows which values may be shown.
+//! `doctor`: what is set, and whether it works.
 
 #![expect(clippy::print_stdout, reason = "the answer of a command goes to standard output")]
-
-mod settings;
 
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context;
 use shared::{
+    budgets::{Budgets, Why},
     domain::Step,
     env::Env,
     model::Model,
     service::{App, Role},
+    settings,
     speech::Speech,
 };
 use workers::tuning::Tuning;
@@ -25,8 +25,11 @@ pub async fn run(env: Env) -> anyhow::Result<ExitCode> {
     for line in settings::lines(&env) {
         println!("  {line}");
     }
+    for unknown in settings::unknown(&env) {
+        println!("  WARNING {unknown}");
+    }
     println!("\nchecks");
-    let app = match App::open("doctor", env, Role::Beside).await {
+    let app = match App::open("doctor", env, Role::Trial).await {
         Ok(app) => app,
         Err(error) => {
             println!("  FAILED  start: {error:#}");
@@ -37,6 +40,7 @@ pub async fn run(env: Env) -> anyhow::Result<ExitCode> {
     let vendors = vendors(&app).await;
     let workers = report("workers", steps(&app));
     notes(&app);
+    left_alone(&app).await;
     app.close().await;
     Ok(if backends && vendors && workers { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -101,6 +105,18 @@ fn notes(app: &App) {
         println!(
             "  note    WEBHOOK_BASE_URL is not set: sinks get no links to recordings, and those of the API do not last"
         );
+    }
+}
+
+/// What workers make of it is another question than whether a vendor answers.
+async fn left_alone(app: &App) {
+    for held in Budgets::held(&app.db, &app.clock).await.unwrap_or_default() {
+        let (vendor, until) = (held.vendor, held.until.format("%Y-%m-%d %H:%M:%S UTC"));
+        let why = match held.why {
+            Why::Circuit => "it kept failing, so its circuit is open",
+            Why::Paused | Why::Budget => "it asked us to wait",
+        };
+        println!("  note    {vendor}: {why}: workers leave it alone until {until}");
     }
 }
 

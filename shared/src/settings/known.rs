@@ -1,10 +1,7 @@
-//! What is set, in words: values that may be shown, of all others only that they are set. A new setting is one more line in
-//! one of the lists.
-
-use shared::env::Env;
+//! THE lists of settings. A new one is one more line in one of them, and in `.env.example`.
 
 /// Their values may be shown.
-const PUBLIC: &[&str] = &[
+pub(super) const PUBLIC: &[&str] = &[
     "PORT",
     "CONSOLE_PORT",
     "METRICS_PORT",
@@ -112,10 +109,8 @@ const PUBLIC: &[&str] = &[
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     "OTEL_SERVICE_NAME",
 ];
-/// Likewise, whatever their names end in: a provider, a step.
-const PUBLIC_FAMILIES: &[&str] = &["CHANNELS_", "CONCURRENCY_"];
 /// They hold credentials, or what is longer than a line.
-const SECRET: &[&str] = &[
+pub(super) const SECRET: &[&str] = &[
     "DATABASE_URL",
     "AMQP_URL",
     "API_TOKEN",
@@ -148,67 +143,18 @@ const SECRET: &[&str] = &[
     "TARGET_URL",
     "TARGET_SECRET",
 ];
-
-/// What is set, a line for each setting.
-pub(super) fn lines(env: &Env) -> Vec<String> {
-    let public = PUBLIC.iter().filter_map(|name| Some(format!("{name} = {}", env.var(name)?)));
-    let secret = SECRET.iter().filter(|name| env.var(name).is_some()).map(|name| format!("{name} is set"));
-    let of_a_family = |name: &str| PUBLIC_FAMILIES.iter().any(|family| name.starts_with(family));
-    let mut families: Vec<_> = env.vars().map(|(name, _)| name).filter(|name| of_a_family(name)).collect();
-    families.sort_unstable();
-    let families = families.into_iter().filter_map(|name| Some(format!("{name} = {}", env.var(name)?)));
-    public.chain(families).chain(secret).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    /// Of others than a process of ours: Compose, the sandbox. And what a typed command says differently than a service.
-    const NOT_SHOWN: &[&str] = &[
-        "POSTGRES_PASSWORD",
-        "RABBITMQ_PASSWORD",
-        "INGEST_PUBLISH",
-        "CONSOLE_PUBLISH",
-        "SANDBOX_LISTEN",
-        "SANDBOX_PUBLIC_URL",
-        "RUST_LOG",
-        "LOG_FORMAT",
-    ];
-
-    fn listed() -> BTreeSet<&'static str> {
-        let lines = include_str!("../../../../.env.example").lines();
-        let names = lines.filter_map(|line| Some(line.trim_start_matches('#').split_once('=')?.0));
-        let is_name = |name: &&str| name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
-        names.filter(is_name).collect()
-    }
-
-    #[test]
-    fn every_setting_is_shown_once_or_left_out_on_purpose() {
-        let known: Vec<_> = [PUBLIC, SECRET, NOT_SHOWN].concat();
-        let families = |name: &&str| PUBLIC_FAMILIES.iter().any(|family| name.starts_with(family));
-        let listed: BTreeSet<_> = listed().into_iter().filter(|name| !families(name)).collect();
-        assert!(listed.len() > 100, "{listed:?}");
-        assert_eq!(known.iter().copied().collect::<BTreeSet<_>>(), listed);
-        assert_eq!(known.len(), listed.len(), "one of them is in two lists");
-    }
-
-    #[test]
-    fn no_secret_is_shown() {
-        let tells = ["_SECRET", "_TOKEN", "_KEY", "PASSWORD", "_AUTHORIZATION", "_COMMAND", "_SIGNING_KEY"];
-        let secret = |name: &&&str| tells.iter().any(|end| name.ends_with(end)) && **name != "TELNYX_PUBLIC_KEY";
-        assert_eq!(PUBLIC.iter().find(secret), None);
-        let env = Env::from_pairs(SECRET.iter().map(|name| (*name, "hunter2")));
-        let lines = lines(&env);
-        assert_eq!(lines.len(), SECRET.len());
-        assert!(!lines.concat().contains("hunter2"));
-    }
-
-    #[test]
-    fn what_is_set_is_shown_whatever_provider_or_step_it_is_for() {
-        let env = Env::from_pairs([("CHANNELS_SIGNALWIRE", "agent,caller"), ("REDACT", "card"), ("MIRROR", "")]);
-        assert_eq!(lines(&env), ["REDACT = card", "CHANNELS_SIGNALWIRE = agent,caller"]);
-    }
-}
+/// What Compose and scripts are told in the same files.
+pub(super) const OF_COMPOSE: &[&str] =
+    &["TAPEDECK_ENV_FILE", "TAPEDECK_LOCAL_ENV_FILE", "TAPEDECK_IMAGE", "TAPEDECK_BIN", "RABBITMQ_MANAGEMENT_PORT"];
+/// Of others than a process of ours: Compose, the sandbox. And what a typed command says differently than a service.
+pub(super) const NOT_SHOWN: &[&str] = &[
+    "POSTGRES_PASSWORD",
+    "RABBITMQ_PASSWORD",
+    "INGEST_PUBLISH",
+    "CONSOLE_PUBLISH",
+    "SANDBOX_LISTEN",
+    "SANDBOX_PUBLIC_URL",
+    "SANDBOX_FIRST_ID",
+    "RUST_LOG",
+    "LOG_FORMAT",
+];
