@@ -11,7 +11,7 @@ use utoipa::IntoParams;
 
 use crate::{
     question::{Query, is_plausible},
-    view::{CostLine, CostPage},
+    view::CostPage,
 };
 
 /// So many days before today, unless asked for more.
@@ -42,5 +42,5 @@ pub(crate) async fn list(State(app): State<App>, Query(asked): Query<Asked>) -> 
             })?,
         };
     let sums = spending::since(&app.db, since).await?;
-    Ok(Json(CostPage { since, costs: sums.into_iter().map(CostLine::from).collect() }))
+    Ok(Json(CostPage::new(since, sums)))
 }

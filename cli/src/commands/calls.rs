@@ -13,7 +13,7 @@ use shared::{
         self, console,
         spending::{self, Sum},
     },
-    domain::{Call, Report},
+    domain::{Call, Micros, Report, usd},
     env::Env,
     service::{App, Role},
 };
@@ -134,7 +134,7 @@ impl Show {
         let family = db::calls::family(&app.db, call.id).await?;
         let report = db::reports::load(&app.db, call.clone(), &family, None).await?;
         let jobs = console::jobs(&app.db, call.id).await?;
-        let cost = spending::of(&app.db, call.id).await?.iter().map(Sum::dollars).sum();
+        let cost = spending::of(&app.db, call.id).await?.iter().map(Sum::cost).sum();
         known(&call, &report, app.links.link(&call), cost);
         println!();
         let rows: Vec<_> = jobs.iter().map(job_row).collect();
@@ -143,7 +143,7 @@ impl Show {
     }
 }
 
-fn known(call: &Call, report: &Report, link: Option<String>, cost: Option<f64>) {
+fn known(call: &Call, report: &Report, link: Option<String>, cost: Option<Micros>) {
     let facts = &call.facts;
     let line = |name: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -164,7 +164,7 @@ fn known(call: &Call, report: &Report, link: Option<String>, cost: Option<f64>) 
     line("link", link.filter(|_| report.recording.is_some()));
     line("transcript", report.transcript.as_ref().map(|t| format!("{} turns, {} words", t.turns.len(), t.words())));
     line("summary", report.feedback.as_ref().map(|f| f.judged.summary.clone()));
-    line("cost", cost.filter(|usd| *usd > 0.0).map(|usd| format!("{usd:.4} USD")));
+    line("cost", cost.filter(|cost| *cost > 0).map(|cost| format!("{} USD", usd(cost))));
     line("stands", Some(call.conclusion.map_or("at work", |c| c.as_str()).to_owned()));
 }
 

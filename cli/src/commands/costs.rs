@@ -5,7 +5,8 @@
 use chrono::{Days, NaiveDate};
 use clap::Args;
 use shared::{
-    db::spending::{self, Sum},
+    db::spending::{self, Sum, Total},
+    domain::usd,
     env::Env,
     service::{App, Role},
 };
@@ -40,10 +41,10 @@ impl Costs {
             println!("nothing was paid since {since}");
             return Ok(());
         }
-        let rows: Vec<_> = sums.iter().map(row).collect();
+        let rows: Vec<_> = sums.iter().map(row).chain([total(Total::of(&sums))]).collect();
         table::print(["DAY", "STEP", "MODEL", "REQUESTS", "TOOK", "USD"], &rows);
         if let Some(cap) = cap {
-            println!("\ntoday {:.4} of {cap} USD, what is under way included", spent as f64 / 1e6);
+            println!("\ntoday {} of {cap} USD, what is under way included", usd(spent));
         }
         Ok(())
     }
@@ -54,6 +55,35 @@ fn row(sum: &Sum) -> [String; 6] {
         0.0 => format!("{} tokens in, {} out", sum.input_tokens, sum.output_tokens),
         seconds => format!("{:.1} minutes", seconds / 60.0),
     };
-    let cost = sum.dollars().map_or_else(|| "price not known".to_owned(), |usd| format!("{usd:.4}"));
+    let cost = sum.cost().map_or_else(|| "price not known".to_owned(), usd);
     [sum.day.clone(), sum.step.clone(), sum.model.clone(), sum.requests.to_string(), took, cost]
+}
+
+fn total(Total { requests, micros, unpriced }: Total) -> [String; 6] {
+    let unknown = if unpriced == 0 { String::new() } else { format!(", and {unpriced} requests at a price not known") };
+    let cost = format!("{}{unknown}", usd(micros));
+    ["total".to_owned(), String::new(), String::new(), requests.to_string(), String::new(), cost]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_is_the_sum_of_what_is_known_and_says_what_is_not() {
+        let sum = |micros, unpriced| Sum {
+            day: "2026-11-20".into(),
+            step: "transcribe".into(),
+            model: "m".into(),
+            requests: 2,
+            seconds: 60.0,
+            input_tokens: 0,
+            output_tokens: 0,
+            micros,
+            unpriced,
+        };
+        let of = |sums: &[Sum]| total(Total::of(sums))[3..].join("|");
+        assert_eq!(of(&[sum(24_500, 0), sum(1, 0)]), "4||0.024501");
+        assert_eq!(of(&[sum(24_500, 0), sum(0, 2)]), "4||0.0245, and 2 requests at a price not known");
+    }
 }

@@ -10,7 +10,7 @@ use shared::{
     },
     domain::{
         Agent, Call, CallId, CallKey, CallStatus, Conclusion, Contact, Direction, Feedback, Phone, ProviderId,
-        Recording, Report, Transcript,
+        Recording, Report, Transcript, dollars,
     },
     service::App,
 };
@@ -168,7 +168,7 @@ impl CallDetail {
             recording: recording.map(RecordingView::from),
             transcript,
             feedback,
-            cost: sums.iter().map(Sum::dollars).sum(),
+            cost: sums.iter().map(Sum::cost).sum::<Option<_>>().map(dollars),
             costs: sums.into_iter().map(CostLine::from).collect(),
             events,
             jobs,

@@ -2,7 +2,10 @@
 
 use chrono::NaiveDate;
 use serde::Serialize;
-use shared::db::spending::Sum;
+use shared::{
+    db::spending::{Sum, Total},
+    domain::dollars,
+};
 use utoipa::ToSchema;
 
 /// What was paid since a day.
@@ -12,6 +15,28 @@ pub struct CostPage {
     pub since: NaiveDate,
     /// By day, step and model.
     pub costs: Vec<CostLine>,
+    /// What all of them come to.
+    pub total: CostTotal,
+}
+
+/// What all lines come to.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CostTotal {
+    /// Paid requests.
+    requests: i64,
+    /// US dollars, of the requests whose price is known.
+    cost: f64,
+    /// Requests whose price is not known.
+    unpriced: i64,
+}
+
+impl CostPage {
+    /// What was paid since that day.
+    pub fn new(since: NaiveDate, sums: Vec<Sum>) -> Self {
+        let Total { requests, micros, unpriced } = Total::of(&sums);
+        let total = CostTotal { requests, cost: dollars(micros), unpriced };
+        Self { since, costs: sums.into_iter().map(CostLine::from).collect(), total }
+    }
 }
 
 /// What a day, step and model came to.
@@ -39,7 +64,7 @@ pub struct CostLine {
 
 impl From<Sum> for CostLine {
     fn from(sum: Sum) -> Self {
-        let (cost, audio) = (sum.dollars(), sum.seconds > 0.0);
+        let (cost, audio) = (sum.cost().map(dollars), sum.seconds > 0.0);
         let Sum { day, step, model, requests, seconds, input_tokens, output_tokens, .. } = sum;
         Self {
             day,

@@ -3,6 +3,7 @@
 mod access;
 mod calls;
 mod carried;
+mod costs;
 mod dead;
 mod desk;
 mod elevenlabs;

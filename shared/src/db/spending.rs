@@ -41,9 +41,31 @@ pub struct Sum {
 }
 
 impl Sum {
-    /// US dollars, where all prices are known.
-    pub fn dollars(&self) -> Option<f64> {
-        (self.unpriced == 0).then_some(self.micros as f64 / 1e6)
+    /// Millionths of a US dollar, where all prices are known.
+    pub fn cost(&self) -> Option<Micros> {
+        (self.unpriced == 0).then_some(self.micros)
+    }
+}
+
+/// What several of them came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Total {
+    /// Paid requests.
+    pub requests: i64,
+    /// Millionths of a US dollar, of the requests whose price is known.
+    pub micros: Micros,
+    /// Requests whose price is not known.
+    pub unpriced: i64,
+}
+
+impl Total {
+    /// Of all of these.
+    pub fn of(sums: &[Sum]) -> Self {
+        sums.iter().fold(Self::default(), |total, sum| Self {
+            requests: total.requests + sum.requests,
+            micros: total.micros + sum.micros,
+            unpriced: total.unpriced + sum.unpriced,
+        })
     }
 }
 

@@ -36,7 +36,7 @@ pub use recording::Recording;
 pub use redact::{Redact, Redacted};
 pub use report::Report;
 pub use scorecard::{Criterion, Score, Scorecard, Scored};
-pub use spending::{Micros, Purchase, Spending, micros};
+pub use spending::{Micros, Purchase, Spending, dollars, micros, usd};
 pub use step::{ProviderId, QueueName, SinkId, Step};
 pub use transcript::{Speaker, Transcript, Turn};
 pub use verdict::{Outcome, Reason, StepError, Verdict, VerdictExt, Write};

@@ -1,6 +1,6 @@
 //! All that is known of a call: what sinks write from.
 
-use super::{Call, CallId, Conclusion, Delivery, Feedback, Milestone, Recording, Transcript};
+use super::{Call, CallId, Conclusion, Delivery, Feedback, Milestone, Recording, Transcript, dollars, micros};
 
 /// A call with its results so far.
 #[derive(Debug, Clone)]
@@ -51,13 +51,16 @@ impl Report {
         self.call.facts.duration_seconds.or_else(|| self.recording.as_ref().map(|r| r.duration_seconds))
     }
 
-    /// US dollars spent on this call so far, where all prices are known.
+    /// US dollars that the results took, in whole millionths, where all prices are known.
     pub fn cost(&self) -> Option<f64> {
         let speech = self.transcript.as_ref().map(|t| t.cost);
         let model = self.feedback.as_ref().map(|f| f.usage.cost);
         match (speech, model) {
             (None, None) => None,
-            (speech, model) => Some(speech.unwrap_or(Some(0.0))? + model.unwrap_or(Some(0.0))?),
+            (speech, model) => {
+                let spent = micros(speech.unwrap_or(Some(0.0))?) + micros(model.unwrap_or(Some(0.0))?);
+                Some(dollars(spent))
+            }
         }
     }
 

@@ -48,9 +48,45 @@ pub enum Purchase {
     },
 }
 
-/// US dollars as millionths, rounded up: a request is never free because it is small.
+/// US dollars as millionths, rounded up: a request is never free because it is small. What is kept and told of money went through
+/// here, so that it is the same wherever it is read.
 pub fn micros(dollars: f64) -> Micros {
+    // What multiplying adds in the last binary digits is no cost.
+    let millionths = dollars * 1e6 - 1e-4;
     #[expect(clippy::cast_possible_truncation, reason = "no request costs nine trillion dollars")]
-    let micros = (dollars * 1e6).ceil() as Micros;
+    let micros = millionths.ceil() as Micros;
     micros
+}
+
+/// Millionths as US dollars.
+pub fn dollars(micros: Micros) -> f64 {
+    micros as f64 / 1e6
+}
+
+/// US dollars for people: exact, with four decimals at least.
+pub fn usd(micros: Micros) -> String {
+    let text = format!("{}.{:06}", micros / 1_000_000, micros.unsigned_abs() % 1_000_000);
+    let cents = text.len() - 2;
+    let rest = text[cents..].trim_end_matches('0').len();
+    text[..cents + rest].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_is_rounded_up_once_and_shown_as_it_is() {
+        for (spent, kept, shown) in [
+            (0.0, 0, "0.0000"),
+            (0.000_000_1, 1, "0.000001"),
+            (0.0245, 24_500, "0.0245"),
+            (0.1 + 0.2, 300_000, "0.3000"),
+            (0.003_375_2, 3_376, "0.003376"),
+            (12.5, 12_500_000, "12.5000"),
+        ] {
+            assert_eq!((micros(spent), usd(kept).as_str()), (kept, shown));
+            assert_eq!(micros(dollars(kept)), kept, "again");
+        }
+    }
 }

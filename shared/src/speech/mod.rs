@@ -33,7 +33,7 @@ use self::{
 };
 use crate::{
     audio::{self, NotAudio, Survey},
-    domain::{Channels, Layout, StepError, Transcript},
+    domain::{Channels, Layout, StepError, Transcript, dollars, micros},
     env::{Env, EnvError},
     http::{Outside, Vendor, openai},
     ledger::Purse,
@@ -168,7 +168,7 @@ fn put_together(bought: &[Bought], listener: &Listener, channels: Channels) -> T
         model: listener.model.clone(),
         timed: bought.iter().all(turns::timed),
         billed_seconds,
-        cost: listener.cost(billed_seconds),
+        cost: bought.iter().map(|b| listener.cost(b.piece.seconds()).map(micros)).sum::<Option<_>>().map(dollars),
         channels: Some(channels),
         ..Transcript::default()
     }

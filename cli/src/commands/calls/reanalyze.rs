@@ -14,7 +14,7 @@ use chrono::TimeDelta;
 use clap::Args;
 use shared::{
     db::{self, console},
-    domain::CallId,
+    domain::{CallId, Micros, micros, usd},
     model::Model,
     reanalyze::reanalyze,
     service::App,
@@ -75,8 +75,8 @@ struct Chosen {
     calls: Vec<CallId>,
     /// Calls that fit otherwise.
     without_transcript: usize,
-    /// US dollars that their feedback took, as far as that is known.
-    cost: f64,
+    /// What their feedback took, as far as that is known.
+    cost: Micros,
 }
 
 impl Reanalyze {
@@ -92,7 +92,7 @@ impl Reanalyze {
             some => format!(", {some} more have no transcript"),
         };
         let cost =
-            if chosen.cost > 0.0 { format!("; the last time it cost {:.4} USD", chosen.cost) } else { String::new() };
+            if chosen.cost > 0 { format!("; the last time it cost {} USD", usd(chosen.cost)) } else { String::new() };
         println!("{count} to reanalyze{without}{cost}");
         if dry_run || count == 0 {
             return Ok(());
@@ -158,7 +158,7 @@ impl Chosen {
             match transcribed.get(call) {
                 None => self.without_transcript += 1,
                 Some(feedback) if wanted(feedback.as_ref()) => {
-                    self.cost += feedback.as_ref().and_then(|feedback| feedback.usage.cost).unwrap_or_default();
+                    self.cost += feedback.as_ref().and_then(|feedback| feedback.usage.cost).map_or(0, micros);
                     self.calls.push(*call);
                 }
                 Some(_) => {}

@@ -109,7 +109,7 @@ impl CallResult {
             topics: judged.map(|j| j.topics.clone()).unwrap_or_default(),
             summary: report.feedback.as_ref().map(summary).filter(|text| !text.is_empty()),
             collected_data: data.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect(),
-            cost: report.cost().map(|dollars| (dollars * 1e6).round() / 1e6),
+            cost: report.cost(),
         }
     }
 }

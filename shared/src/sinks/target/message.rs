@@ -91,7 +91,7 @@ fn data(report: &Report, milestone: Milestone) -> Value {
             json!({"language": transcript.language, "model": transcript.model, "turns": transcript.turns})
         }));
         data["feedback"] = feedback(report);
-        data["cost"] = json!(report.cost().map(|dollars| (dollars * 1e6).round() / 1e6));
+        data["cost"] = json!(report.cost());
     }
     known(data).unwrap_or_default()
 }
