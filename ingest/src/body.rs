@@ -13,8 +13,7 @@ use tokio::{
     time::timeout,
 };
 
-/// Bytes of all bodies that are being read or wait to be written: a few thousand times the usual one, or 32 of the largest that
-/// are read whole.
+/// Bytes of all bodies that are being read or wait to be written: thousands of the usual ones.
 const MEMORY: usize = 32 * 1024 * 1024;
 /// Between two pieces of a body.
 const IDLE: Duration = Duration::from_secs(10);

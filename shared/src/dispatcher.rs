@@ -1,7 +1,7 @@
 //! The dispatcher: one loop that publishes rows which are due and not published. It is the outbox, the retry schedule
 //! (any delay, to the moment) and the recovery from a broker that lost everything. It may run in every process at once.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use chrono::TimeDelta;
 use futures::{StreamExt, stream};
@@ -51,11 +51,12 @@ pub struct Dispatcher {
     pub max_attempts: i32,
 }
 
-/// What became of a batch; what is in neither list was not tried, or without success.
+/// What became of a batch.
 #[derive(Default)]
 struct Published {
     ids: Vec<JobId>,
-    refused: Vec<JobId>,
+    /// Queues that take nothing although the broker is there.
+    troubled: BTreeSet<QueueName>,
     error: Option<QueueError>,
 }
 
@@ -123,8 +124,12 @@ impl Dispatcher {
             return Ok(false);
         }
         let more = i64::try_from(due.len()).is_ok_and(|count| count == BATCH);
-        let Published { ids, refused, error } = self.publish_all(due).await;
+        let all: Vec<(JobId, QueueName)> = due.iter().map(|due| (due.id, due.queue.clone())).collect();
+        let Published { ids, troubled, error } = self.publish_all(due).await;
         db::jobs::published(&mut tx, &ids).await?;
+        // Also those that were not tried: each try may take seconds, and what waits behind them is for queues that are well.
+        let refused = |(id, queue): &(JobId, QueueName)| troubled.contains(queue) && !ids.contains(id);
+        let refused: Vec<JobId> = all.iter().filter(|job| refused(job)).map(|(id, _)| *id).collect();
         db::jobs::put_off(&mut tx, &refused, self.clock.now() + REFUSED).await?;
         tx.commit().await?;
         metrics::counter!("tapedeck_dispatched_total").increment(ids.len() as u64);
@@ -135,19 +140,20 @@ impl Dispatcher {
     async fn publish_all(&self, due: Vec<Due>) -> Published {
         let publish = |due: Due| async move {
             let wakeup = Wakeup::new(due.id, due.queue, due.traceparent);
-            (wakeup.job, self.queue.publish(&wakeup).await)
+            let answer = self.queue.publish(&wakeup).await;
+            (wakeup, answer)
         };
         let enough = CancellationToken::new();
         let due = stream::iter(due).take_until(tokio::time::timeout(HOLD, enough.cancelled()));
         let mut answers = std::pin::pin!(due.map(publish).buffer_unordered(AT_ONCE));
         let mut published = Published::default();
-        while let Some((id, answer)) = answers.next().await {
+        while let Some((wakeup, answer)) = answers.next().await {
             match answer {
-                Ok(()) => published.ids.push(id),
+                Ok(()) => published.ids.push(wakeup.job),
                 Err(error) => {
                     // A broker that is there and does not confirm has a broken queue: that one must not hold up the others.
                     if matches!(error, QueueError::Refused(_)) || self.queue.connected() {
-                        published.refused.push(id);
+                        published.troubled.insert(wakeup.queue);
                     }
                     if matches!(error, QueueError::Unreachable(_)) {
                         enough.cancel();

@@ -129,6 +129,17 @@ impl Env {
         }
     }
 
+    /// A number, with or without a fraction.
+    ///
+    /// # Errors
+    /// [`EnvError::Invalid`], also for what is no number but parses as one (`nan`, `inf`).
+    pub fn number(&self, name: &str, default: f64) -> Result<f64, EnvError> {
+        match self.parsed(name, default)? {
+            number if number.is_finite() => Ok(number),
+            _ => Err(EnvError::Invalid { name: name.to_owned(), why: "expected a number".to_owned() }),
+        }
+    }
+
     /// A switch: `true/false`, `on/off`, `yes/no`, `1/0`.
     ///
     /// # Errors

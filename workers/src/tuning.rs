@@ -1,6 +1,6 @@
 //! How a worker process behaves in time and number.
 
-use std::time::Duration;
+use std::{num::NonZeroU16, time::Duration};
 
 use shared::{
     domain::Step,
@@ -27,9 +27,9 @@ impl Tuning {
     /// When one cannot be used.
     pub fn from_env(env: &Env) -> Result<Self, EnvError> {
         Ok(Self {
-            lease: Duration::from_secs_f64(env.parsed("LEASE_SECONDS", 60.0f64)?.clamp(0.5, 3600.0)),
+            lease: Duration::from_secs_f64(env.number("LEASE_SECONDS", 60.0)?.clamp(0.5, 3600.0)),
             drain: listen::drain(env)?,
-            retry_scale: env.parsed("RETRY_SCALE", 1.0f64)?.clamp(0.0, 10.0),
+            retry_scale: env.number("RETRY_SCALE", 1.0)?.clamp(0.0, 10.0),
             env: env.clone(),
         })
     }
@@ -40,6 +40,6 @@ impl Tuning {
     /// When the setting is not a number from 1 to 65535.
     pub fn concurrency(&self, step: Step, default: u16) -> Result<u16, EnvError> {
         let name = format!("CONCURRENCY_{}", step.as_str().to_ascii_uppercase());
-        Ok(self.env.parsed(&name, default)?.max(1))
+        Ok(self.env.parsed(&name, NonZeroU16::new(default).unwrap_or(NonZeroU16::MIN))?.get())
     }
 }

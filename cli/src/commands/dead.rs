@@ -47,12 +47,12 @@ struct Narrow {
 #[derive(Args)]
 struct Replay {
     /// These jobs
-    #[arg(long, value_delimiter = ',', value_name = "JOB,…")]
+    #[arg(long, value_delimiter = ',', value_name = "JOB,…", conflicts_with_all = ["queue", "reason", "all"])]
     id: Vec<JobId>,
     #[command(flatten)]
     narrow: Narrow,
     /// All of them
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["queue", "reason"])]
     all: bool,
     /// Only say how many it would be
     #[arg(long)]

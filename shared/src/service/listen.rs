@@ -47,11 +47,7 @@ pub async fn bind(env: &Env, name: &str, default: u16) -> anyhow::Result<TcpList
 /// # Errors
 /// When it is not a number of seconds.
 pub fn drain(env: &Env) -> Result<Duration, EnvError> {
-    let seconds: f64 = env.parsed(DRAIN, DRAIN_SECONDS)?;
-    if !seconds.is_finite() {
-        return Err(EnvError::Invalid { name: DRAIN.to_owned(), why: "expected seconds".to_owned() });
-    }
-    Ok(Duration::from_secs_f64(seconds.clamp(0.0, 3600.0)))
+    Ok(Duration::from_secs_f64(env.number(DRAIN, DRAIN_SECONDS)?.clamp(0.0, 3600.0)))
 }
 
 /// Serves until `stop` is cancelled. Then it takes no new connections, lets requests in hand finish for four fifths of

@@ -1,4 +1,5 @@
 //! PostgreSQL is there, but not for everybody: connections that went silent, rows that somebody holds.
+#![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 use std::time::{Duration, Instant};
 

@@ -9,7 +9,7 @@ mod leases;
 mod records;
 mod work;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use shared::{
     dispatcher::Dispatcher,
@@ -29,6 +29,9 @@ use crate::{
     steps::poll,
     tuning::Tuning,
 };
+
+/// After a stop consumers end at once, where the broker answers.
+const CONSUMERS_END: Duration = Duration::from_secs(2);
 
 /// Which step takes from which queue, and how many at once.
 pub type Lanes = HashMap<QueueName, (Arc<dyn Run>, u16)>;
@@ -75,7 +78,8 @@ pub async fn run_lanes(app: App, lanes: Lanes, tuning: Tuning, stop: Cancellatio
     }
     stop.cancelled().await;
     consumers.close();
-    consumers.wait().await;
+    // A broker that hangs must not take the time that work in hand has.
+    let _ = tokio::time::timeout(CONSUMERS_END, consumers.wait()).await;
     drain(&worker, &jobs, &tuning).await;
     background.cancel();
     tasks.close();
@@ -116,6 +120,6 @@ async fn drain(worker: &Worker, jobs: &TaskTracker, tuning: &Tuning) {
         tracing::warn!(jobs = jobs.len(), "giving back what did not finish in time");
         worker.give_back();
         // Only the database can hold this up; it has had its time.
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(5), jobs.wait()).await;
+        let _ = tokio::time::timeout(Duration::from_secs(5), jobs.wait()).await;
     }
 }

@@ -148,12 +148,10 @@ impl Worker {
                 let mut error = if refused(&error) { counted(error) } else { error };
                 let (writes, next) = (std::mem::take(&mut error.writes), std::mem::take(&mut error.next));
                 let end = match error.verdict {
-                    Verdict::Retry { after } => {
-                        match schedule::delay(job.attempt, self.tuning.retry_scale, rand_fraction()) {
-                            Some(delay) => again(delay.max(after.unwrap_or_default()), true, "retry", &error),
-                            None => End::Dead { reason: error.reason.clone(), error: text(&error) },
-                        }
-                    }
+                    Verdict::Retry { after } => match schedule::delay(job.attempt, self.tuning.retry_scale, jitter()) {
+                        Some(delay) => again(delay.max(after.unwrap_or_default()), true, "retry", &error),
+                        None => End::Dead { reason: error.reason.clone(), error: text(&error) },
+                    },
                     Verdict::Snooze { after } => again(after, false, "snooze", &error),
                     Verdict::Ours => again(Duration::from_secs(1), false, "ours", &error),
                     Verdict::Fail => End::Dead { reason: error.reason.clone(), error: text(&error) },
@@ -207,8 +205,10 @@ fn text(error: &StepError) -> String {
     text.chars().filter(|c| *c != '\0').take(LONGEST_ERROR).collect()
 }
 
-fn rand_fraction() -> f64 {
-    rand::random::<f64>()
+/// So that what failed together does not come back together.
+#[expect(clippy::disallowed_methods, reason = "the schedule itself takes it as a parameter")]
+fn jitter() -> f64 {
+    rand::random()
 }
 
 /// One log line and one metric per try.

@@ -41,6 +41,8 @@ const NAME: &str = "elevenlabs";
 const MAX_AUDIO_BODY: u64 = 1 << 30;
 /// For all of a body but the audio in it. Transcripts of an hour, with tool calls and metrics, are below 2 MB.
 const MAX_BODY: usize = 16 << 20;
+/// A conversation that is not processed after this long never will be.
+const PROCESSED_WITHIN: Duration = Duration::from_secs(48 * 3600);
 
 const API_KEY: &str = "ELEVENLABS_API_KEY";
 const SECRET: &str = "ELEVENLABS_WEBHOOK_SECRET";
@@ -175,6 +177,9 @@ impl Provider for ElevenLabs {
             Some(event) => Ok(vec![event]),
             None => {
                 let age = (self.clock.now() - call.created_at).to_std().unwrap_or_default();
+                if age > PROCESSED_WITHIN {
+                    return Err(StepError::fail("conversation-not-over", anyhow!("it was never processed")));
+                }
                 let after = (age / 4).clamp(Duration::from_secs(10), Duration::from_secs(3600));
                 Err(StepError::snooze("conversation-not-over", after, anyhow!("it is still being processed")))
             }
