@@ -164,7 +164,7 @@ impl Asked {
             conclusion: named(
                 "conclusion",
                 self.conclusion,
-                "analyzed, not-recorded, no-speech, too-short, voicemail or not-analyzed",
+                "analyzed, not-recorded, recording-missing, no-speech, too-short, voicemail or not-analyzed",
             )?,
             recorded: self.recorded.map(|text| parsed("recorded", Some(&text), false, "true or false")).transpose()?,
             dead: parsed("dead", self.dead.as_deref(), false, "true or false")?,

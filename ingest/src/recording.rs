@@ -47,7 +47,9 @@ pub(crate) async fn serve(
     }
     let unknown = || Problem::new(StatusCode::NOT_FOUND, "there is no such call");
     let call = db::calls::find_by_key(&app.db, &provider, &id).await?.ok_or_else(unknown)?;
-    let recording = db::recordings::find(&app.db, call.id).await?.ok_or_else(|| missing(&call))?;
+    let Some(recording) = db::recordings::find(&app.db, call.id).await? else {
+        return Err(missing(&app, &call).await?);
+    };
     let mut response = match (method, app.recordings.presign(&recording.object_key, LIFETIME).await?) {
         (Method::GET, Some(url)) => (StatusCode::FOUND, [(header::LOCATION, url)]).into_response(),
         (Method::GET, None) => stream(&app, &recording, &headers).await?,
@@ -104,12 +106,12 @@ fn size(recording: &Recording) -> u64 {
     u64::try_from(recording.size_bytes).unwrap_or(0)
 }
 
-fn missing(call: &Call) -> Problem {
-    let why = match call.conclusion {
-        None => "the recording is not here yet; try again later",
-        Some(_) => "this call has no recording",
-    };
-    Problem::new(StatusCode::NOT_FOUND, why)
+/// Whether it is worth while to come back.
+async fn missing(app: &App, call: &Call) -> Result<Problem, Problem> {
+    Ok(match db::recordings::absence(&app.db, call).await? {
+        None => Problem::new(StatusCode::NOT_FOUND, "the recording is not here yet; try again later"),
+        Some(absence) => Problem::new(StatusCode::GONE, format!("there is no recording: {}", absence.why())),
+    })
 }
 
 /// Of what a provider made up only letters, digits and a few marks go into a header.

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use shared::domain::Verdict;
+
 const MINUTE: u64 = 60;
 const HOUR: u64 = 3600;
 
@@ -35,9 +37,27 @@ pub fn delay(attempt: i32, scale: f64, random: f64) -> Option<Duration> {
     Some(Duration::from_secs(seconds).mul_f64(scale * (1.0 + 0.2 * random)))
 }
 
+/// Whether a try that ends so is a job's last.
+pub fn is_last(verdict: Verdict, attempt: i32) -> bool {
+    match verdict {
+        Verdict::Fail => true,
+        Verdict::Retry { .. } => attempt >= MAX_ATTEMPTS,
+        Verdict::Snooze { .. } | Verdict::Ours => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_try_is_the_last_when_no_other_is_due() {
+        for attempt in 1..20 {
+            let last = delay(attempt, 1.0, 0.0).is_none();
+            assert_eq!(is_last(Verdict::Retry { after: None }, attempt), last, "{attempt}");
+            assert!(is_last(Verdict::Fail, attempt) && !is_last(Verdict::Ours, attempt));
+        }
+    }
 
     #[test]
     fn tries_outlast_a_night_and_then_end() {

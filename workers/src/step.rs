@@ -26,4 +26,12 @@ pub trait Run: Send + Sync {
     /// # Errors
     /// Every failure has its verdict, given where the cause is known.
     async fn run(&self, job: &Job) -> Result<Outcome, StepError>;
+
+    /// What is to be written, and is due, once a job has failed for good: in the commit that says so.
+    ///
+    /// # Errors
+    /// When that cannot be found out; then this is how the try ends.
+    async fn given_up(&self, _job: &Job) -> Result<Outcome, StepError> {
+        Ok(Outcome::default())
+    }
 }

@@ -151,6 +151,20 @@ fn the_doctor_says_that_links_to_recordings_are_missing() {
 }
 
 #[test]
+fn the_doctor_warns_where_no_recording_of_the_generic_provider_can_be_fetched() {
+    let directory = tempfile::tempdir().unwrap();
+    let warning = "warn    GENERIC_RECORDING_HOSTS is not set";
+    let settings = [
+        ("TAPEDECK_DATA", "data"),
+        ("GENERIC_WEBHOOK_SECRET", "hunter2"),
+        ("GENERIC_RECORDING_HOSTS", "media.example.test"),
+    ];
+    assert!(!printed(&run(&["doctor"], directory.path(), &settings[..1])).contains(warning), "nobody posts there");
+    assert!(printed(&run(&["doctor"], directory.path(), &settings[..2])).contains(warning));
+    assert!(!printed(&run(&["doctor"], directory.path(), &settings)).contains(warning));
+}
+
+#[test]
 fn a_command_that_only_reads_leaves_the_broker_alone() {
     let directory = tempfile::tempdir().unwrap();
     let broker = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -94,6 +94,7 @@ fn recording(head: bool) -> Operation {
     operation
         .response("403", Response::new("the link was not made here, or was changed"))
         .response("404", Response::new("no such call, or no recording yet; `detail` says which"))
+        .response("410", Response::new("there is no recording and none is to come; `detail` says why"))
         .response("503", Response::new("the database or the object store is away"))
         .build()
 }

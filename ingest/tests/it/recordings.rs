@@ -178,12 +178,19 @@ async fn a_link_that_we_did_not_make_opens_nothing() {
 }
 
 #[tokio::test]
-async fn before_the_recording_is_stored_the_link_says_so() {
+async fn a_link_says_whether_its_recording_may_still_come() {
     let edge = Edge::start(Shape::Embedded).await;
     let stored_later = call(&edge, "1000000001", None).await;
     let (status, body) = problem(follow(&edge, &stored_later, Method::GET).send().await.unwrap()).await;
     assert_eq!(status, 404);
     assert_eq!(body["detail"], "the recording is not here yet; try again later");
+    let over = "update calls set conclusion = 'not-recorded'";
+    match &edge.app.db {
+        Db::Postgres(pool) => drop(sqlx::query(over).execute(pool).await.unwrap()),
+        Db::Sqlite(pool) => drop(sqlx::query(over).execute(pool).await.unwrap()),
+    }
+    let (status, body) = problem(follow(&edge, &stored_later, Method::GET).send().await.unwrap()).await;
+    assert_eq!((status, body["detail"].as_str().unwrap()), (410, "there is no recording: the call was not recorded"));
     let mut unknown = stored_later.clone();
     unknown.provider = ProviderId::new("cloudtalk");
     unknown.facts.provider_call_id = Some("1000000009".into());

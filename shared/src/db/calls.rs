@@ -127,12 +127,13 @@ pub async fn merged_into(db: &Db, id: CallId) -> sqlx::Result<Vec<Call>> {
 
 /// How work on a merged call ended is how work on the other one ended, unless that knows better.
 pub(super) async fn share_conclusion(tx: &mut Tx, survivor: CallId, merged: CallId) -> sqlx::Result<()> {
-    let recorded = "update calls set conclusion = null where id = $1 and conclusion = 'not-recorded'
+    let recorded = "update calls set conclusion = null where id = $1
+        and conclusion in ('not-recorded', 'recording-missing')
         and exists (select 1 from recordings where call_id = $2)";
     within!(&mut *tx, c => sqlx::query(recorded).bind(survivor.0).bind(merged.0).execute(c).await.map(drop))?;
     let sql = "update calls set conclusion = (select m.conclusion from calls m where m.id = $2)
-        where id = $1 and exists (select 1 from calls m where m.id = $2 and m.conclusion <> 'not-recorded'
-            and (coalesce(calls.conclusion, 'not-recorded') = 'not-recorded'
+        where id = $1 and exists (select 1 from calls m where m.id = $2 and m.conclusion not in ('not-recorded', 'recording-missing')
+            and (coalesce(calls.conclusion, 'not-recorded') in ('not-recorded', 'recording-missing')
                 or (m.conclusion = 'analyzed' and calls.conclusion <> 'analyzed')))";
     within!(tx, c => sqlx::query(sql).bind(survivor.0).bind(merged.0).execute(c).await.map(drop))
 }

@@ -16,7 +16,22 @@ pub async fn load(db: &Db, call: Call, family: &[CallId], sink: Option<&SinkId>)
                 None => Ok(Default::default()),
             }
         })?;
+    let absence = match recording {
+        Some(_) => None,
+        None => recordings::absence(db, &call).await?,
+    };
     let feedback = feedback.map(|(feedback, _)| feedback);
     let (merged, recording_link, maybe_written) = (Vec::new(), None, false);
-    Ok(Report { call, merged, recording, recording_link, transcript, feedback, held, outranked, maybe_written })
+    Ok(Report {
+        call,
+        merged,
+        recording,
+        absence,
+        recording_link,
+        transcript,
+        feedback,
+        held,
+        outranked,
+        maybe_written,
+    })
 }

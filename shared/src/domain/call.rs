@@ -61,6 +61,8 @@ pub enum Conclusion {
     Analyzed,
     /// The provider has no recording of it.
     NotRecorded,
+    /// There is a recording, or may be one, but it could not be had: its fetch failed for good.
+    RecordingMissing,
     /// The recording holds no speech.
     NoSpeech,
     /// Too short to say anything about.
@@ -77,11 +79,17 @@ impl Conclusion {
         match self {
             Self::Analyzed => "analyzed",
             Self::NotRecorded => "not-recorded",
+            Self::RecordingMissing => "recording-missing",
             Self::NoSpeech => "no-speech",
             Self::TooShort => "too-short",
             Self::Voicemail => "voicemail",
             Self::NotAnalyzed => "not-analyzed",
         }
+    }
+
+    /// Whether it stands only until a recording comes after all.
+    pub const fn lacks_recording(self) -> bool {
+        matches!(self, Self::NotRecorded | Self::RecordingMissing)
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O. To add a concept: one file, named after it, re-exported below.
 
+mod absence;
 mod call;
 mod channels;
 mod delivery;
@@ -22,6 +23,7 @@ mod transcript;
 mod verdict;
 mod voicemail;
 
+pub use absence::Absence;
 pub use call::{Agent, Call, CallFacts, CallKey, CallStatus, Conclusion, Contact, Direction};
 pub use channels::{Channel, Channels, Convention, Evidence, Layout};
 pub use delivery::{Delivery, Milestone};

@@ -1,6 +1,6 @@
 //! All that is known of a call: what sinks write from.
 
-use super::{Call, CallId, Conclusion, Delivery, Feedback, Milestone, Recording, Transcript, dollars, micros};
+use super::{Absence, Call, CallId, Delivery, Feedback, Milestone, Recording, Transcript, dollars, micros};
 
 /// A call with its results so far.
 #[derive(Debug, Clone)]
@@ -11,6 +11,8 @@ pub struct Report {
     pub merged: Vec<Call>,
     /// Its audio, once stored.
     pub recording: Option<Recording>,
+    /// Why there is none, where none is to come.
+    pub absence: Option<Absence>,
     /// The lasting link to the audio: ours, never expiring; present once the recording is stored or announced.
     pub recording_link: Option<String>,
     /// Its words, once transcribed.
@@ -64,8 +66,8 @@ impl Report {
         }
     }
 
-    /// Whether our work is finished with this result.
-    pub fn concluded(&self, conclusion: Conclusion) -> bool {
-        self.call.conclusion == Some(conclusion)
+    /// Why a recording that there is, or may be, could not be had, in a few words.
+    pub fn missing_recording(&self) -> Option<&'static str> {
+        self.absence.as_ref().filter(|absence| absence.missing().is_some()).map(Absence::why)
     }
 }

@@ -33,6 +33,7 @@ pub fn started() -> Report {
         call,
         merged: Vec::new(),
         recording: None,
+        absence: None,
         recording_link: None,
         transcript: None,
         feedback: None,

@@ -111,7 +111,7 @@ impl Worker {
             let in_flight = metrics::gauge!("tapedeck_in_flight", "queue" => job.queue().as_str().to_owned());
             in_flight.increment(1.0);
             let tried = tokio::select! {
-                tried = self.attempt(step.as_ref(), &job) => Some(tried),
+                tried = self.attempted(step.as_ref(), &job) => Some(tried),
                 () = self.give_back.cancelled() => None,
                 () = lease.lost() => {
                     tracing::warn!("lost its lease; somebody else has the job now");
@@ -160,6 +160,18 @@ impl Worker {
             }
         };
         Settlement { job: job.clone(), end, writes, next }
+    }
+
+    /// An attempt; of one that was the last, with what follows from that.
+    async fn attempted(&self, step: &dyn Run, job: &Job) -> Result<Outcome, StepError> {
+        let mut error = match self.attempt(step, job).await {
+            Err(error) if schedule::is_last(error.verdict, job.attempt) => error,
+            tried => return tried,
+        };
+        let Outcome { writes, next, .. } = step.given_up(job).await?;
+        error.writes.extend(writes);
+        error.next.extend(next);
+        Err(error)
     }
 
     /// Runs the step within its deadline; a panic is a failure like others.

@@ -152,13 +152,18 @@ impl Fetch {
         if expected(call) {
             return Err(StepError::fail(reason, anyhow!("the provider said that the call was recorded, but: {why}")));
         }
-        let concluded = Call { conclusion: Some(Conclusion::NotRecorded), ..call.clone() };
+        Ok(Outcome { skipped: Some("not-recorded".into()), ..self.concluded(call, Conclusion::NotRecorded) })
+    }
+
+    /// Our work on the call ends without a recording: every sink that cares is told.
+    fn concluded(&self, call: &Call, conclusion: Conclusion) -> Outcome {
+        let concluded = Call { conclusion: Some(conclusion), ..call.clone() };
         let told = self.sinks.wanting(Milestone::Analyzed, &concluded).into_iter();
-        Ok(Outcome {
-            skipped: Some("not-recorded".into()),
-            writes: vec![Write::Conclusion(call.id, Conclusion::NotRecorded)],
+        Outcome {
+            skipped: None,
+            writes: vec![Write::Conclusion(call.id, conclusion)],
             next: told.map(|sink| NewJob::sync(call.id, sink)).collect(),
-        })
+        }
     }
 }
 
@@ -194,6 +199,17 @@ impl Run for Fetch {
             Err(RecordingError::Never(why)) => self.absent(&call, "recording-gone", &why),
             Err(RecordingError::Step(error)) => Err(error),
         }
+    }
+
+    /// Whoever was told to expect the recording is told that it could not be had. A call that was found to be another one
+    /// leaves that to the other's fetch.
+    async fn given_up(&self, job: &Job) -> Result<Outcome, StepError> {
+        let Some(id) = job.call_id else { return Ok(Outcome::default()) };
+        Ok(match db::calls::find(&self.db, id).await.or_ours()? {
+            Some(call) if call.id == id => self.concluded(&call, Conclusion::RecordingMissing),
+            Some(survivor) => Outcome::merged(job, survivor.id),
+            None => Outcome::default(),
+        })
     }
 }
 

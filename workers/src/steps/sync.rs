@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use async_trait::async_trait;
 use shared::{
     db::{self, Db},
-    domain::{Conclusion, Delivery, Job, Outcome, Report, Step, StepError, VerdictExt, Write},
+    domain::{Delivery, Job, Outcome, Report, Step, StepError, VerdictExt, Write},
     links::Links,
     service::App,
     sinks::{Sink, Sinks},
@@ -93,9 +93,9 @@ async fn withdraw(sink: &dyn Sink, report: &Report, brought: &[Delivery]) -> Res
     Ok(writes)
 }
 
-/// Whether the call has a recording, or one was announced that did not turn out to be missing.
+/// Whether the call has a recording, or one was announced that may still come.
 fn has_recording(report: &Report) -> bool {
     let facts = &report.call.facts;
     let announced = facts.recorded == Some(true) || facts.recording_announced || facts.recording_url.is_some();
-    report.recording.is_some() || (announced && !report.concluded(Conclusion::NotRecorded))
+    report.recording.is_some() || (announced && report.absence.is_none())
 }

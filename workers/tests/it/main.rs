@@ -16,6 +16,7 @@ mod intake;
 mod judging;
 mod merging;
 mod mirror;
+mod missing;
 mod money;
 mod parts;
 mod pipeline;

@@ -7,7 +7,7 @@ use std::{process::ExitCode, time::Duration};
 use anyhow::Context;
 use shared::{
     budgets::{Budgets, Why},
-    domain::Step,
+    domain::{ProviderId, Step},
     env::Env,
     model::Model,
     service::{App, Role},
@@ -100,6 +100,12 @@ fn notes(app: &App) {
     }
     if app.sinks.iter().next().is_none() {
         println!("  note    no sink is set: results stay here (see GHL_…, CALLMIND_… and TARGET_… in .env.example)");
+    }
+    if app.providers.get(&ProviderId::new("generic")).is_some() && app.env.var("GENERIC_RECORDING_HOSTS").is_none() {
+        println!(
+            "  warn    GENERIC_RECORDING_HOSTS is not set: no recording of the generic provider can be fetched; set it to the \
+             hosts that its links lead to, such as media.example.com"
+        );
     }
     if app.env.var("WEBHOOK_BASE_URL").is_none() {
         println!(

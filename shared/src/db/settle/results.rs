@@ -30,7 +30,7 @@ pub(super) async fn write(tx: &mut Tx, batch: &[&Settlement], now: DateTime<Utc>
             Write::Delivery(call, sink, delivery) => sorted.deliveries.push((*call, sink, delivery)),
         }
     }
-    recordings(tx, &mut sorted.recordings).await?;
+    recordings(tx, &mut sorted.recordings, now).await?;
     let heard = sorted.transcripts.iter().map(|(call, _)| *call);
     pieces::forget(tx, heard, Some(Step::Transcribe)).await?;
     pieces::forget(tx, batch.iter().flat_map(|s| &s.writes).filter_map(ends_work), None).await?;
@@ -40,11 +40,11 @@ pub(super) async fn write(tx: &mut Tx, batch: &[&Settlement], now: DateTime<Utc>
     deliveries(tx, &mut sorted.deliveries, now).await
 }
 
-/// The call that this ends the work on. For one that was found to have no recording nothing was bought, unless one came
+/// The call that this ends the work on. For one that was found to lack its recording nothing was bought, unless one came
 /// meanwhile: then that is at work.
 pub(super) fn ends_work(write: &Write) -> Option<CallId> {
     match write {
-        Write::Conclusion(call, conclusion) => (*conclusion != Conclusion::NotRecorded).then_some(*call),
+        Write::Conclusion(call, conclusion) => (!conclusion.lacks_recording()).then_some(*call),
         _ => None,
     }
 }
@@ -56,7 +56,7 @@ fn settle_order<T, K: Ord>(rows: &mut Vec<T>, key: impl Fn(&T) -> K) {
     rows.dedup_by_key(|row| key(row));
 }
 
-async fn recordings(tx: &mut Tx, rows: &mut Vec<(CallId, &Recording)>) -> sqlx::Result<()> {
+async fn recordings(tx: &mut Tx, rows: &mut Vec<(CallId, &Recording)>, now: DateTime<Utc>) -> sqlx::Result<()> {
     settle_order(rows, |(call, _)| *call);
     if rows.is_empty() {
         return Ok(());
@@ -73,6 +73,17 @@ async fn recordings(tx: &mut Tx, rows: &mut Vec<(CallId, &Recording)>) -> sqlx::
             size_bytes = excluded.size_bytes, sha256 = excluded.sha256, duration_seconds = excluded.duration_seconds,
             channels = excluded.channels, sample_rate = excluded.sample_rate, format = excluded.format,
             stored_at = excluded.stored_at");
+        query.build().execute(c).await.map(drop)
+    })?;
+    // It came after all: our work on the call goes on.
+    within!(tx, c => {
+        let mut query = QueryBuilder::new("update calls set conclusion = null, updated_at = ");
+        query.push_bind(now).push(" where conclusion in ('not-recorded', 'recording-missing') and id in (");
+        let mut list = query.separated(", ");
+        for (call, _) in rows.iter() {
+            list.push_bind(call.0);
+        }
+        query.push(")");
         query.build().execute(c).await.map(drop)
     })
 }
@@ -114,9 +125,9 @@ async fn conclusions(tx: &mut Tx, rows: &mut Vec<(CallId, Conclusion)>, now: Dat
                 list.push_bind(call.0);
             }
             query.push(")");
-            if conclusion == Conclusion::NotRecorded {
+            if conclusion.lacks_recording() {
                 // Whoever found that read the call before its recording came, or another one's that it was merged with.
-                query.push(" and (conclusion is null or conclusion = 'not-recorded')
+                query.push(" and (conclusion is null or conclusion in ('not-recorded', 'recording-missing'))
                     and not exists (select 1 from recordings where call_id = calls.id)");
             }
             query.build().execute(c).await.map(drop)

@@ -107,11 +107,16 @@ impl CallResult {
             transcript: transcript.filter(|text| !text.is_empty()),
             sentiment: judged.and_then(|j| j.sentiment).map(Sentiment::as_str),
             topics: judged.map(|j| j.topics.clone()).unwrap_or_default(),
-            summary: report.feedback.as_ref().map(summary).filter(|text| !text.is_empty()),
+            summary: report.feedback.as_ref().map(summary).filter(|text| !text.is_empty()).or_else(|| missing(report)),
             collected_data: data.iter().map(|(key, value)| (key.clone(), value.as_str().into())).collect(),
             cost: report.cost(),
         }
     }
+}
+
+/// Stands where the summary would: the record has no field for it.
+fn missing(report: &Report) -> Option<String> {
+    report.missing_recording().map(|why| format!("The recording is not available: {why}."))
 }
 
 /// The summary. A scorecard has no field of its own there, and its total is what people look for in lists.

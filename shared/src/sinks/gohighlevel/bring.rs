@@ -131,7 +131,7 @@ impl<'a> Bringing<'a> {
         self.contact = Some(contact.clone());
         if let Some((kind, body)) = &plan.note {
             self.write_note(&contact.id, *kind, body, refs).await?;
-            refs.note_links = (*kind == NoteKind::Call).then_some(plan.links);
+            refs.note_links = plan.links.filter(|_| *kind == NoteKind::Call);
         }
         let contact = match &plan.recording {
             Some(recording) => {

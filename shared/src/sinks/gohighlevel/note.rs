@@ -40,7 +40,7 @@ impl NoteKind {
     }
 }
 
-/// The note on a call that is over; with the link to its recording where there is one.
+/// The note on a call that is over; with the link to its recording where there is one, or why that could not be had.
 pub fn call_note(report: &Report, link: Option<&str>) -> String {
     let facts = &report.call.facts;
     let status = facts.status.unwrap_or(CallStatus::Completed).as_str();
@@ -55,6 +55,8 @@ pub fn call_note(report: &Report, link: Option<&str>) -> String {
         format!("{}Call {status} - \n{}\n", NoteKind::Call.prefix(&report.call.provider), details.join(", \n"));
     if let Some(link) = link {
         note.push_str(&format!("📼 Recording: Available - 🔗 {link}\n"));
+    } else if let Some(why) = report.missing_recording() {
+        note.push_str(&format!("📼 Recording: Not available - {why}\n"));
     }
     if let Some(campaign) = &facts.campaign {
         note.push_str(&format!("Campaign: {campaign} \n"));

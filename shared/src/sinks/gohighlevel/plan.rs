@@ -15,8 +15,9 @@ use crate::domain::{CallStatus, Direction, Milestone, Report};
 pub struct Plan {
     /// A note, by kind.
     pub note: Option<(NoteKind, String)>,
-    /// Whether the call's note carries the link to the recording.
-    pub links: bool,
+    /// Whether the call's note carries the link to the recording. Nothing, where it says that the recording is missing: should
+    /// it come after all, that note is to say so.
+    pub links: Option<bool>,
     /// The contact's custom fields.
     pub recording: Option<LastRecording>,
     /// Tags that the contact has in any case.
@@ -74,15 +75,16 @@ pub fn plan(report: &Report, milestone: Milestone, before: Before) -> Plan {
 }
 
 /// A call's note that was written without the link stays without: the recording then has a note of its own, which people
-/// see as news. Tags and the
+/// see as news. One that says that the recording is missing is mended in place. Tags and the
 /// call in the conversation wait for the recording while one is expected: automations start on the tags and use the fields.
 fn ended(report: &Report, before: Before) -> Plan {
     let link = report.recording_link.as_deref().filter(|_| before.call_note_links != Some(false));
+    let missing = link.is_none() && report.missing_recording().is_some();
     let expected = report.recording_link.is_some() && report.call.conclusion.is_none();
     let waits = expected || report.recording.is_some();
     Plan {
         note: Some((NoteKind::Call, call_note(report, link))),
-        links: link.is_some(),
+        links: (!missing).then_some(link.is_some()),
         recording: None,
         tags: if waits { Vec::new() } else { call_tags(report) },
         call_log: if waits || !before.log_call { None } else { LoggedCall::of(report) },
@@ -103,7 +105,7 @@ fn recorded(report: &Report, before: Before) -> Plan {
     }
     Plan {
         note: link.map(|link| (NoteKind::Recording, recording_note(report, link))),
-        links: false,
+        links: Some(false),
         recording: Some(last_recording(report)),
         tags,
         call_log: if before.log_call { LoggedCall::of(report) } else { None },

@@ -115,7 +115,7 @@ fn call(report: &Report, milestone: Milestone) -> Value {
 fn recording(report: &Report, milestone: Milestone) -> Value {
     let stored = report.recording.as_ref().filter(|_| milestone >= Milestone::Recorded);
     json!({
-        "url": report.recording_link,
+        "url": report.recording_link, "missing": report.absence.as_ref().and_then(|absence| absence.missing()),
         "duration_seconds": stored.map(|r| r.duration_seconds), "channels": stored.map(|r| r.channels),
         "sample_rate": stored.map(|r| r.sample_rate), "format": stored.map(|r| &r.format),
         "size_bytes": stored.map(|r| r.size_bytes), "sha256": stored.map(|r| &r.sha256),

@@ -1,7 +1,10 @@
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 use super::*;
-use crate::{domain::Conclusion, sinks::sample};
+use crate::{
+    domain::{Absence, Conclusion},
+    sinks::sample,
+};
 
 const WITHOUT_LINK: Before = Before { call_note_links: Some(false), recording_note: false, log_call: false };
 const WITH_LINK: Before = Before { call_note_links: Some(true), recording_note: false, log_call: false };
@@ -55,6 +58,23 @@ fn the_recording_has_its_own_note_only_where_the_calls_note_could_not_mention_it
     assert!(has_note(Before { recording_note: true, ..WITH_LINK }), "a note that is there is kept up to date");
     let late = plan(&report, Milestone::Ended, WITHOUT_LINK);
     assert!(!late.note.unwrap().1.contains("📼"), "the note that people have read is not changed for it");
+}
+
+#[test]
+fn a_recording_that_is_missing_is_told_with_the_tags_and_mended_in_place_when_it_comes() {
+    let mut report = sample::ended();
+    report.recording_link = None;
+    report.absence = Some(Absence::Missing("not-audio".into()));
+    report.call.conclusion = Some(Conclusion::RecordingMissing);
+    let missing = plan(&report, Milestone::Ended, WITH_LINK);
+    let note = missing.note.unwrap().1;
+    assert!(note.contains("\n📼 Recording: Not available - what its provider sent is not audio\n"), "{note}");
+    assert_eq!((missing.links, missing.tags.len()), (None, 3));
+    let late = plan(&sample::recorded(), Milestone::Ended, Before::default());
+    assert!(late.note.unwrap().1.contains("📼 Recording: Available"));
+    assert_eq!(late.links, Some(true));
+    report.absence = Some(Absence::NotRecorded);
+    assert!(!plan(&report, Milestone::Ended, WITH_LINK).note.unwrap().1.contains("📼"), "nobody expects one");
 }
 
 #[test]

@@ -1,7 +1,10 @@
 #![expect(clippy::unwrap_used, reason = "tests may panic")]
 
 use super::*;
-use crate::{domain::CallId, sinks::sample};
+use crate::{
+    domain::{Absence, CallId, Conclusion},
+    sinks::sample,
+};
 
 fn at() -> DateTime<Utc> {
     "2025-09-16T15:00:00Z".parse().unwrap()
@@ -9,6 +12,19 @@ fn at() -> DateTime<Utc> {
 
 fn body(report: &Report, milestone: Milestone) -> Value {
     serde_json::from_slice(&Message::of(report, milestone, at()).body()).unwrap()
+}
+
+#[test]
+fn a_recording_that_could_not_be_had_is_told_by_its_code() {
+    let mut report = sample::ended();
+    report.recording_link = None;
+    report.absence = Some(Absence::Missing("recording-gone".into()));
+    report.call.conclusion = Some(Conclusion::RecordingMissing);
+    let data = &body(&report, Milestone::Analyzed)["data"];
+    assert_eq!(
+        (&data["conclusion"], &data["recording"]),
+        (&json!("recording-missing"), &json!({"missing": "recording-gone"}))
+    );
 }
 
 #[test]
