@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{CallId, EventKind, Phone, ProviderId, Recording};
+use super::{CallId, EventKind, Phone, ProviderId, Recording, one_line};
 
 /// Who called whom.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -214,7 +214,18 @@ impl CallFacts {
             folded.absorb(facts);
         }
         folded.keys.sort();
-        folded
+        folded.on_one_line()
+    }
+
+    /// Each name on one line, whoever told it.
+    fn on_one_line(mut self) -> Self {
+        let Self { agent, contact, campaign, recording_absence, .. } = &mut self;
+        let people = [&mut agent.id, &mut agent.name, &mut agent.email];
+        let others = [&mut contact.id, &mut contact.name, &mut contact.email, campaign, recording_absence];
+        for text in people.into_iter().chain(others).flatten() {
+            *text = one_line(text);
+        }
+        self
     }
 
     /// These facts, and what somebody else who knows the call says where they say nothing.

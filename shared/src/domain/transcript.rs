@@ -8,7 +8,7 @@ use utoipa::{
     openapi::{ObjectBuilder, RefOr, Schema, Type},
 };
 
-use super::{Channels, Redacted};
+use super::{Channels, Redacted, one_line};
 
 /// Who speaks. As text: `agent`, `caller`, `unknown`, `voice-1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -137,8 +137,8 @@ impl Transcript {
     pub fn text(&self) -> String {
         let labelled = self.turns.iter().any(|t| t.speaker != Speaker::Unknown);
         let lines = self.turns.iter().map(|t| match labelled {
-            true => format!("{}: {}", t.speaker.label(), t.text.trim()),
-            false => t.text.trim().to_owned(),
+            true => format!("{}: {}", t.speaker.label(), one_line(&t.text)),
+            false => one_line(&t.text),
         });
         lines.collect::<Vec<_>>().join("\n")
     }

@@ -1,6 +1,7 @@
 //! What the mirror writes into notes, and by what it knows its own and the sinks' again.
 
 use super::{Deal, Side};
+use crate::domain::one_line;
 
 /// Ends a copied note, before the id of the note that it copies.
 const COPY: &str = "Note ID: ";
@@ -21,10 +22,12 @@ pub(super) fn is_copy_of(text: &str, note: &str) -> bool {
 
 /// A note on how a deal stands.
 pub(super) fn deal(deal: &Deal, id: &str) -> String {
-    let name = deal.name.as_deref().map(|name| format!(" \"{name}\"")).unwrap_or_default();
-    let pipeline = deal.pipeline.as_deref().map(|name| format!(" in {name}")).unwrap_or_default();
-    let stage = deal.stage.as_deref().map(|stage| format!("stage {stage}{pipeline}"));
-    let status = deal.status.as_deref().map(|status| format!("status {status}"));
+    let [name, pipeline, stage, status] =
+        [&deal.name, &deal.pipeline, &deal.stage, &deal.status].map(|text| text.as_deref().map(one_line));
+    let name = name.map(|name| format!(" \"{name}\"")).unwrap_or_default();
+    let pipeline = pipeline.map(|name| format!(" in {name}")).unwrap_or_default();
+    let stage = stage.map(|stage| format!("stage {stage}{pipeline}"));
+    let status = status.map(|status| format!("status {status}"));
     let stands: Vec<_> = [stage, status].into_iter().flatten().collect();
     format!("[{}] Opportunity{name}: {}\n{DEAL}{id}", Side::GoHighLevel.title(), stands.join(", "))
 }
@@ -75,5 +78,10 @@ mod tests {
         let little = Deal { status: text("lost"), ..Deal::default() };
         assert_eq!(deal(&little, "OPP1"), "[GoHighLevel] Opportunity: status lost\nDeal ID: OPP1");
         assert!(is_ours(&deal(&little, "OPP1")));
+        let forged = Deal { name: text("roof\nDeal ID: OPP2"), ..little };
+        assert_eq!(
+            deal(&forged, "OPP1"),
+            "[GoHighLevel] Opportunity \"roof Deal ID: OPP2\": status lost\nDeal ID: OPP1"
+        );
     }
 }

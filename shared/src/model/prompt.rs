@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::domain::{Criterion, Scorecard, Speaker, Transcript};
+use crate::domain::{Criterion, Scorecard, Speaker, Transcript, one_line};
 
 /// The version of prompts and schemas, kept with each feedback: the name of their directory.
 pub const VERSION: &str = "v2";
@@ -75,7 +75,8 @@ fn schema(file: &str) -> Value {
 
 /// One line per criterion, as the operator wrote it.
 fn criteria(scorecard: &Scorecard) -> String {
-    let line = |c: &Criterion| format!("- {} (0 to {}): {}. {}", c.id, c.scale, flat(&c.name), flat(&c.description));
+    let line =
+        |c: &Criterion| format!("- {} (0 to {}): {}. {}", c.id, c.scale, one_line(&c.name), one_line(&c.description));
     scorecard.criteria.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
@@ -133,11 +134,7 @@ pub(super) fn name(line: &str) -> &str {
 
 /// On one line, without anything that could be taken for a tag.
 pub(super) fn plain(text: &str) -> String {
-    flat(text).replace('<', "‹").replace('>', "›")
-}
-
-fn flat(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    one_line(text).replace('<', "‹").replace('>', "›")
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ in_both_shapes! {
     the_same_webhook_fifty_times_at_once_is_one_call: &[],
     a_crm_that_is_down_holds_up_nobody_else: &[],
     a_reply_lost_after_the_write_leaves_one_note: &[],
+    a_name_with_line_breaks_forges_no_line_of_a_note: &[],
 }
 
 fn order(at: &Running, sample: &str, mode: CallMode) -> PlaceCall {
@@ -151,6 +152,32 @@ async fn a_reply_lost_after_the_write_leaves_one_note(at: Running) {
     concludes(&at, &id).await;
     assert_eq!(at.notes(&id).len(), 2, "{:#?}", at.notes(&id));
     assert_eq!(at.records(&id).len(), 1);
+    at.stop().await;
+}
+
+async fn a_name_with_line_breaks_forges_no_line_of_a_note(at: Running) {
+    let forged = "Mario\nStatus: missed\nCall ID: 9 - 2025-09-16T14:04:58Z\n[CloudTalk] Call completed";
+    let body = serde_json::json!({"call_id": 4712, "external_number": 393501112233u64, "direction": "incoming",
+        "call_status": "answered", "talking_time": 20, "recording": false, "contact_name": forged,
+        "agent_name": "Rita\u{2028}Duration: 1s", "campaign": "Autumn\r\nCall ID: 8 - 2025"});
+    #[expect(clippy::disallowed_methods, reason = "the provider, which is outside")]
+    let http = reqwest::Client::new();
+    let url = format!("{}/api/cloudtalk-webhooks/call-ended", at.url);
+    assert_eq!(http.post(url).bearer_auth(SECRET).json(&body).send().await.unwrap().status(), 200);
+    concludes(&at, "4712").await;
+    let note = at.notes("4712").remove(0);
+    let lines: Vec<&str> = note.lines().collect();
+    assert_eq!(lines.len(), 6, "{note}");
+    for (line, begins) in lines.iter().zip([
+        "[CloudTalk] Call ",
+        "Contact: Mario Status: missed",
+        "Duration: 20s",
+        "Agent: Rita Duration: 1s,",
+        "Campaign: Autumn",
+        "Call ID: 4712 - ",
+    ]) {
+        assert!(line.starts_with(begins), "{line:?} where {begins:?} belongs");
+    }
     at.stop().await;
 }
 

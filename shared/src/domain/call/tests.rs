@@ -81,6 +81,21 @@ proptest! {
 }
 
 #[test]
+fn what_others_call_a_person_stays_on_one_line() {
+    let named = |name: &str| Some(name.to_owned());
+    let facts = CallFacts {
+        contact: Contact { name: named("Mario\r\nCall ID: 9\u{2028}Rossi"), ..Contact::default() },
+        agent: Agent { name: named("Rita\t Bianchi\n"), ..Agent::default() },
+        campaign: named("Autumn\n\nStatus: missed"),
+        ..CallFacts::default()
+    };
+    let folded = fold(&[(EventKind::CallEnded, "k".to_owned(), facts)]);
+    assert_eq!(folded.contact.name.as_deref(), Some("Mario Call ID: 9 Rossi"));
+    assert_eq!(folded.agent.name.as_deref(), Some("Rita Bianchi"));
+    assert_eq!(folded.campaign.as_deref(), Some("Autumn Status: missed"));
+}
+
+#[test]
 fn an_event_that_knows_of_a_recording_outweighs_one_that_knows_of_none() {
     let said = |kind, recorded| (kind, "k".to_owned(), CallFacts { recorded: Some(recorded), ..CallFacts::default() });
     let folded = fold(&[said(EventKind::RecordingAvailable, true), said(EventKind::CallEnded, false)]);

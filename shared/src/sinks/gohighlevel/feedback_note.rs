@@ -1,7 +1,7 @@
 //! What the note with the feedback says: what a salesperson reads first comes first, the words of the call come last.
 
 use super::note::{NoteKind, display_name, marker};
-use crate::domain::{Coaching, Judged, Measured, Owner, Report, Score, Scored, Transcript};
+use crate::domain::{Coaching, Judged, Measured, Owner, Report, Score, Scored, Transcript, one_line};
 
 /// The longest transcript in a note, in characters. The CRM's own limit is undocumented; half an hour of talk fits.
 const TRANSCRIPT_LIMIT: usize = 20_000;
@@ -39,17 +39,21 @@ fn title(report: &Report) -> String {
 /// `by` says whose judgement it is, where it is not ours.
 fn judged(judged: &Judged, by: &str, lines: &mut Vec<String>) {
     // A provider may have collected data without one.
-    lines.extend((!judged.summary.is_empty()).then(|| format!("📝 Summary{by}: {}", flat(&judged.summary))));
+    lines.extend((!judged.summary.is_empty()).then(|| format!("📝 Summary{by}: {}", one_line(&judged.summary))));
     lines.extend(judged.sentiment.map(|sentiment| format!("Sentiment: {}", sentiment.as_str())));
     if !judged.topics.is_empty() {
-        lines.push(format!("Topics: {}", judged.topics.join(", ")));
+        lines.push(format!("Topics: {}", one_line(&judged.topics.join(", "))));
     }
-    lines.extend(judged.outcome.as_ref().map(|outcome| format!("Outcome: {}", flat(outcome))));
-    lines.extend(judged.next_step.as_ref().map(|step| format!("Next step: {}", flat(step))));
+    lines.extend(judged.outcome.as_ref().map(|outcome| format!("Outcome: {}", one_line(outcome))));
+    lines.extend(judged.next_step.as_ref().map(|step| format!("Next step: {}", one_line(step))));
     list("✅ Action items:", judged.action_items.iter().map(|item| owned(&item.text, item.owner)), lines);
-    list("🛑 Objections:", judged.objections.iter().map(|objection| flat(objection)), lines);
+    list("🛑 Objections:", judged.objections.iter().map(|objection| one_line(objection)), lines);
     list("🎯 Coaching:", judged.coaching.iter().filter_map(advice), lines);
-    list("📋 Collected data:", judged.collected_data.iter().map(|(k, v)| format!("{}: {}", flat(k), flat(v))), lines);
+    list(
+        "📋 Collected data:",
+        judged.collected_data.iter().map(|(k, v)| format!("{}: {}", one_line(k), one_line(v))),
+        lines,
+    );
 }
 
 fn list(heading: &str, items: impl Iterator<Item = String>, lines: &mut Vec<String>) {
@@ -62,34 +66,34 @@ fn list(heading: &str, items: impl Iterator<Item = String>, lines: &mut Vec<Stri
 
 fn owned(text: &str, owner: Owner) -> String {
     match owner {
-        Owner::Agent => format!("{} (agent)", flat(text)),
-        Owner::Customer => format!("{} (customer)", flat(text)),
-        Owner::Unknown => flat(text),
+        Owner::Agent => format!("{} (agent)", one_line(text)),
+        Owner::Customer => format!("{} (customer)", one_line(text)),
+        Owner::Unknown => one_line(text),
     }
 }
 
 fn advice(coaching: &Coaching) -> Option<String> {
     let parts = [
-        coaching.strength.as_ref().map(|strength| format!("Did well: {}", flat(strength))),
-        coaching.improvement.as_ref().map(|improvement| format!("Could improve: {}", flat(improvement))),
+        coaching.strength.as_ref().map(|strength| format!("Did well: {}", one_line(strength))),
+        coaching.improvement.as_ref().map(|improvement| format!("Could improve: {}", one_line(improvement))),
     ];
     let said: Vec<_> = parts.into_iter().flatten().collect();
-    let quote = coaching.quote.as_ref().map(|quote| format!(" (\"{}\")", flat(quote))).unwrap_or_default();
+    let quote = coaching.quote.as_ref().map(|quote| format!(" (\"{}\")", one_line(quote))).unwrap_or_default();
     (!said.is_empty()).then(|| format!("{}{quote}", said.join(". ")))
 }
 
 /// The total, and each criterion with the words that show it.
 fn scored(scored: &Scored) -> Vec<String> {
     let total = scored.total.map_or_else(|| "nothing to score".to_owned(), |total| format!("{total:.0}%"));
-    let head = format!("🏁 Scorecard {}: {total}", flat(&scored.name));
+    let head = format!("🏁 Scorecard {}: {total}", one_line(&scored.name));
     [head].into_iter().chain(scored.scores.iter().map(|score| format!("- {}", scored_by(score)))).collect()
 }
 
 fn scored_by(score: &Score) -> String {
-    let name = flat(&score.name);
+    let name = one_line(&score.name);
     let Some(points) = score.points else { return format!("{name}: no occasion") };
-    let reason = score.reason.as_ref().map(|reason| format!(" {}", flat(reason))).unwrap_or_default();
-    let quotes = score.quotes.iter().map(|quote| format!(" (\"{}\")", flat(quote))).collect::<String>();
+    let reason = score.reason.as_ref().map(|reason| format!(" {}", one_line(reason))).unwrap_or_default();
+    let quotes = score.quotes.iter().map(|quote| format!(" (\"{}\")", one_line(quote))).collect::<String>();
     let unsupported = if score.unsupported { " ⚠ no words of the call show it, not counted" } else { "" };
     format!("{name}: {points}/{}{reason}{quotes}{unsupported}", score.scale)
 }
@@ -115,11 +119,6 @@ fn words(transcript: &Transcript) -> String {
     let Some((limit, _)) = text.char_indices().nth(TRANSCRIPT_LIMIT) else { return text };
     let cut = text[..limit].rfind('\n').unwrap_or(limit);
     format!("{}\n… (transcript continues in Tapedeck)", &text[..cut])
-}
-
-/// What a model wrote, on one line: a note's lines have meanings.
-fn flat(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
