@@ -107,6 +107,17 @@ async fn a_recording_plays_under_every_name_of_its_call() {
 }
 
 #[tokio::test]
+async fn a_link_holds_any_id_that_a_provider_makes_up() {
+    let edge = Edge::start(Shape::Embedded).await;
+    for id in ["a/b", "a b#c?d=e&f", "50%2F", "..%2e", "вызов 7", "back\\slash"] {
+        let call = call(&edge, id, Some(AUDIO)).await;
+        let answer = follow(&edge, &call, Method::GET).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{}", answer.url());
+        assert_eq!(answer.bytes().await.unwrap(), AUDIO);
+    }
+}
+
+#[tokio::test]
 async fn a_player_that_seeks_gets_exactly_the_bytes_it_asks_for() {
     let edge = Edge::start(Shape::Embedded).await;
     let call = call(&edge, "1000000001", Some(AUDIO)).await;

@@ -30,6 +30,11 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// Of an event whose own name says nothing to us.
+    pub fn other() -> Self {
+        Self::Other("other".to_owned())
+    }
+
     /// The name in the database, logs and metrics.
     pub fn as_str(&self) -> &str {
         match self {

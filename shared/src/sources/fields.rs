@@ -56,6 +56,11 @@ impl Fields {
         self.text(names).filter(|text| is_key(text))
     }
 
+    /// Whether the first of these that is there is a number that could not be kept to its last digit.
+    pub fn is_rounded(&self, names: &[&str]) -> bool {
+        self.first(names, |value| Some(loose::is_rounded(value))).unwrap_or_default()
+    }
+
     /// A phone number, of the first name that has a plausible one.
     pub fn phone(&self, names: &[&str]) -> Option<Phone> {
         names.iter().find_map(|name| Phone::parse(&self.text(&[name])?))

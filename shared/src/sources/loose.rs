@@ -36,17 +36,28 @@ pub(crate) fn shown(text: &str) -> String {
     text.chars().filter(|c| !obeyed(*c) && !turns(*c)).collect::<String>().trim().to_owned()
 }
 
-/// Text, or a number as text.
+/// Text, or a number as text; not one that was rounded when it was read.
 pub(crate) fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(match (number.as_i64(), number.as_f64()) {
-            (None, Some(float)) if float.fract() == 0.0 => format!("{float:.0}"),
+        Value::Number(_) if is_rounded(value) => None,
+        Value::Number(number) => Some(match number.as_f64().filter(|_| number.is_f64()) {
+            Some(float) if float.fract() == 0.0 => format!("{float:.0}"),
             _ => number.to_string(),
         }),
         _ => None,
     }
 }
+
+/// Whether the value is a whole number beyond 64 bits, or written as a fraction, of which not every digit was kept.
+pub(crate) fn is_rounded(value: &Value) -> bool {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let whole = value.as_f64().filter(|_| value.is_f64());
+    whole.is_some_and(|float| float.fract() == 0.0 && float.abs() >= EXACT)
+}
+
+/// What the sender of such an id is told.
+pub(crate) const ROUNDED: &str = "a number that is too large to be kept to its last digit: send it as text";
 
 /// A switch. Text that is neither yes nor no (a URL, a file name) says that the thing is there.
 pub(crate) fn flag(value: &Value) -> Option<bool> {

@@ -27,6 +27,7 @@ use crate::{
     sources::{
         Check, Gate, SharedSecret, Source, Unusable, Verified, WebhookRoute,
         fields::{self, Fields},
+        loose,
     },
 };
 
@@ -141,6 +142,9 @@ impl Source for CloudTalk {
         let kind = payload::kind(&fields, route.hint);
         if kind.first_step() == Step::Mirror {
             return self.about_a_contact(kind, &fields, request);
+        }
+        if fields.is_rounded(payload::ID) && !matches!(kind, EventKind::Other(_)) {
+            return Err(Unusable::Field { field: "call_id".to_owned(), detail: loose::ROUNDED.to_owned() });
         }
         let facts = payload::facts(&fields, &kind);
         let tied = !facts.keys.is_empty() || facts.external_phone.is_some();

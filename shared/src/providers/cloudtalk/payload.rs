@@ -16,7 +16,7 @@ use crate::{
 };
 
 const ACTION: &[&str] = &["action", "event", "eventtype", "trigger"];
-const ID: &[&str] = &["callid", "cdrid", "id"];
+pub(super) const ID: &[&str] = &["callid", "cdrid", "id"];
 const UUID: &[&str] = &["calluuid", "uuid"];
 const STATUS: &[&str] = &["callstatus", "status"];
 const DIRECTION: &[&str] = &["direction", "calldirection", "calltype", "type"];

@@ -184,6 +184,19 @@ fn says_what_is_wrong_with_a_request() {
 }
 
 #[test]
+fn an_id_is_never_rounded() {
+    let id = |text: &str| receive_as(None, "/call-ended", &format!(r#"{{"call_id":{text},"phone":"393501234567"}}"#));
+    for text in ["18446744073709551615", "\"98765432109876543210987\""] {
+        let (_, facts) = id(text).unwrap();
+        assert_eq!(facts.provider_call_id.as_deref(), Some(text.trim_matches('"')));
+    }
+    match id("98765432109876543210987") {
+        Err(Unusable::Field { field, .. }) => assert_eq!(field, "call_id"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn the_same_content_is_the_same_event_and_other_content_another() {
     let key = |path: &str, body: &str| receive_as(None, path, body).unwrap().0.dedupe_key;
     assert_eq!(key("/recording-available", UPLOADED), key("/call-recording-ready", UPLOADED));

@@ -88,13 +88,7 @@ impl Source for Generic {
         body::refuse_uploads(request.headers())?;
         let body = Body::parse(request.body())?;
         let reading = self.read(&body);
-        let kind = reading.kind();
-        let facts = reading.facts(&kind);
-        let tied = !facts.keys.is_empty() || facts.external_phone.is_some();
-        if !tied && !matches!(kind, EventKind::Other(_)) {
-            let detail = format!("missing, and so is the other party's number; say in {FIELDS} where it is");
-            return Err(Unusable::Field { field: "call_id".to_owned(), detail });
-        }
+        let kind = meant(&reading)?;
         // Only the settings can say which field is the event's id: one that merely looks like it would lose events.
         let dedupe_key = match reading.event_id() {
             Some(id) => format!("id:{id}"),
@@ -120,12 +114,38 @@ impl Provider for Generic {
     }
 }
 
+/// What the event is, where it can be used.
+fn meant(reading: &Reading) -> Result<EventKind, Unusable> {
+    let unusable = |field: &str, detail: String| Err(Unusable::Field { field: field.to_owned(), detail });
+    let kind = reading.kind();
+    if let Some(kind @ EventKind::Other(_)) = kind {
+        return Ok(kind);
+    }
+    if let Some((field, why)) = reading.bad_id() {
+        return unusable(field, why.to_owned());
+    }
+    let facts = reading.facts(kind.as_ref().unwrap_or(&EventKind::other()));
+    if facts.keys.is_empty() && facts.external_phone.is_none() {
+        return unusable(
+            "call_id",
+            format!("missing, and so is the other party's number; say in {FIELDS} where it is"),
+        );
+    }
+    match kind {
+        Some(kind) => Ok(kind),
+        None => unusable(
+            "event",
+            format!("missing, and so are a status, an end, a duration and a recording; say in {FIELDS} where it is"),
+        ),
+    }
+}
+
 /// What a body says where the settings say what its fields are.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzz_fields(env: &Env, body: &[u8]) -> Option<(EventKind, CallFacts)> {
     let (mapping, body) = (Mapping::from_env(env).ok()?, Body::parse(body).ok()?);
     let reading = Reading::new(&body, &mapping);
-    let kind = reading.kind();
+    let kind = reading.kind().unwrap_or_else(EventKind::other);
     Some((kind.clone(), reading.facts(&kind)))
 }
 

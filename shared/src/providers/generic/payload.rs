@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     domain::{Agent, CallFacts, CallKey, CallStatus, Contact, Direction, EventKind, Phone},
-    sources::loose,
+    sources::loose::{self, ROUNDED},
 };
 
 /// Events are about a call whose names hold one of these.
@@ -38,6 +38,9 @@ const OVER: [&str; 14] = [
 const BEGUN: [&str; 9] =
     ["start", "ring", "initiat", "answer", "created", "incoming", "inbound", "inprogress", "connect"];
 
+/// The longest id in bytes: it goes into an index, a link and a note.
+const LONGEST_ID: usize = 512;
+
 /// One body and what the settings say of it.
 pub(super) struct Reading<'b> {
     body: &'b Body,
@@ -49,36 +52,43 @@ impl<'b> Reading<'b> {
         Self { body, mapping }
     }
 
-    /// What the event is: by its name, else by what it says.
-    pub(super) fn kind(&self) -> EventKind {
+    /// What the event is: by its name, else by what it says. `None` when it has no name, and nothing tells what happened.
+    pub(super) fn kind(&self) -> Option<EventKind> {
         let name = self.find(Field::Event, names::EVENT, names::EVENT_OUTER, loose::text);
         if let Some(kind) = name.as_deref().and_then(|name| self.mapping.event(name).or_else(|| named(name))) {
-            return kind;
+            return Some(kind);
         }
         let status = self.status();
         let over = status.is_some_and(|status| status != CallStatus::InProgress);
         if over || self.time(Field::EndedAt).is_some() {
-            EventKind::CallEnded
+            Some(EventKind::CallEnded)
         } else if self.recording_url().is_some() {
-            EventKind::RecordingAvailable
+            Some(EventKind::RecordingAvailable)
         } else if status.is_some() {
-            EventKind::CallStarted
+            Some(EventKind::CallStarted)
         } else if self.seconds().is_some() {
-            EventKind::CallEnded
+            Some(EventKind::CallEnded)
         } else {
-            EventKind::Other("unknown".to_owned())
+            name.map(|_| EventKind::other())
         }
+    }
+
+    /// Which of the call's ids cannot be kept, and why.
+    pub(super) fn bad_id(&self) -> Option<(&'static str, &'static str)> {
+        let bad = |found: Option<Result<String, &'static str>>| found.and_then(Result::err);
+        let call_id = bad(self.call_id()).map(|why| ("call_id", why));
+        call_id.or_else(|| bad(self.uuid()).map(|why| ("call_uuid", why)))
     }
 
     /// The id of the event itself, where the settings say which it is.
     pub(super) fn event_id(&self) -> Option<String> {
-        self.mapping.look(Field::EventId, self.body, id).flatten()
+        self.mapping.look(Field::EventId, self.body, id).flatten()?.ok()
     }
 
     /// What the event says of its call; depends on the body, its kind and the settings alone.
     pub(super) fn facts(&self, kind: &EventKind) -> CallFacts {
-        let call_id = self.find(Field::CallId, names::ID, names::ID_OUTER, id);
-        let uuid = self.find(Field::CallUuid, names::UUID, names::UUID_OUTER, id);
+        let call_id = self.call_id().and_then(Result::ok);
+        let uuid = self.uuid().and_then(Result::ok);
         let recording_url = self.recording_url();
         let duration_seconds = self.seconds();
         let said = self.find(Field::Recorded, names::RECORDED, &[], loose::flag);
@@ -122,6 +132,14 @@ impl<'b> Reading<'b> {
         }
     }
 
+    fn call_id(&self) -> Option<Result<String, &'static str>> {
+        self.find(Field::CallId, names::ID, names::ID_OUTER, id)
+    }
+
+    fn uuid(&self) -> Option<Result<String, &'static str>> {
+        self.find(Field::CallUuid, names::UUID, names::UUID_OUTER, id)
+    }
+
     fn status(&self) -> Option<CallStatus> {
         let read = |value: &Value| loose::status(value.as_str()?);
         self.find(Field::Status, names::STATUS, names::STATUS_OUTER, read)
@@ -130,7 +148,7 @@ impl<'b> Reading<'b> {
     fn recording_url(&self) -> Option<String> {
         match self.mapping.look(Field::RecordingUrl, self.body, links::url) {
             Some(found) => found,
-            None => links::recording(self.body, self.find(Field::CallId, names::ID, names::ID_OUTER, id).as_deref()),
+            None => links::recording(self.body, self.call_id().and_then(Result::ok).as_deref()),
         }
     }
 
@@ -198,18 +216,19 @@ fn phone(value: &Value) -> Option<Phone> {
     Phone::parse(&loose::text(value)?)
 }
 
-/// An id, as text.
-fn id(value: &Value) -> Option<String> {
-    loose::text(value).filter(|text| is_id(text))
-}
-
-/// Whether the text may be the name of a call: short, visible, and harmless in the path of a link. SIP and Asterisk put
-/// dots, colons and `@` into theirs.
-pub(super) fn is_id(text: &str) -> bool {
-    let fine = |c: char| c.is_ascii_graphic() && !matches!(c, '/' | '\\' | '"' | '<' | '>' | '%' | '?' | '#');
-    (1..=128).contains(&text.len())
-        && text.chars().all(fine)
-        && text.chars().any(|c| c.is_ascii_alphanumeric() && c != '0')
+/// An id, as text, whatever is in it; or why that cannot be kept. What says nothing (`0`, `--`) is no id.
+fn id(value: &Value) -> Option<Result<String, &'static str>> {
+    if loose::is_rounded(value) {
+        return Some(Err(ROUNDED));
+    }
+    let text = loose::text(value).filter(|text| text.chars().any(|c| c.is_alphanumeric() && c != '0'))?;
+    Some(if text.len() > LONGEST_ID {
+        Err("longer than 512 bytes")
+    } else if text.contains(['\n', '\r', '\t', '\u{2028}', '\u{2029}']) {
+        Err("holds a line break or a tab")
+    } else {
+        Ok(text)
+    })
 }
 
 /// What an event of that name is, where the name says it.

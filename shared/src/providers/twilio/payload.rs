@@ -150,7 +150,7 @@ pub(super) fn kind(params: &Params) -> EventKind {
     match call_status(params) {
         Some(CallStatus::InProgress) => EventKind::CallStarted,
         Some(_) => EventKind::CallEnded,
-        None => EventKind::Other("unknown".to_owned()),
+        None => EventKind::other(),
     }
 }
 

@@ -1,10 +1,15 @@
 //! What the notes say: one for the call, one for a recording that was announced after it. The words and their order are
 //! those of the recording guide; [`super::feedback_note`] has the third kind.
 
+use std::borrow::Cow;
+
 use chrono::SecondsFormat;
 use serde::Serialize;
 
 use crate::domain::{Call, CallStatus, ProviderId, Report};
+
+/// Begins the line that a note ends with.
+const MARKER: &str = "Call ID: ";
 
 /// The kinds of notes. A call has at most one of each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -30,13 +35,13 @@ impl NoteKind {
 
     /// Whether `body` is this kind of note on this call. The CRM may have wrapped it in markup.
     pub fn is(self, call: &Call, body: &str) -> bool {
-        let id = call.display_id();
+        let (id, body) = (call.display_id(), unescaped(body));
         let first = body.trim_start().lines().next().unwrap_or_default();
-        let marked = match self {
-            Self::Recording => names(first, "Call ", &id, " recording available"),
-            Self::Call | Self::Feedback => names(body, "Call ID: ", &id, ""),
-        };
-        marked && first.contains(&self.prefix(&call.provider))
+        let prefix = self.prefix(&call.provider);
+        match self {
+            Self::Recording => first.contains(&format!("{prefix}Call {id} recording available")),
+            Self::Call | Self::Feedback => first.contains(&prefix) && ends_with_marker(&body, &id),
+        }
     }
 }
 
@@ -81,7 +86,7 @@ pub fn recording_note(report: &Report, link: &str) -> String {
 
 /// The line that a note ends with and is found again by.
 pub fn marker(call: &Call) -> String {
-    format!("Call ID: {} - {}", call.display_id(), timestamp(call))
+    format!("{MARKER}{} - {}", call.display_id(), timestamp(call))
 }
 
 /// When the call ended, else began, else became known: `2025-09-16T14:04:58Z`. Depends on nothing but the call, so that a
@@ -124,14 +129,20 @@ fn joined(parts: [Option<String>; 2]) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-/// Whether `text` holds `before`, then `id` as a whole word, then `after`; so that call 123 is not taken for 1234.
-fn names(text: &str, before: &str, id: &str, after: &str) -> bool {
-    let inside = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
-    let follows = |rest: &str| {
-        let rest = rest.strip_prefix(id)?;
-        (!rest.starts_with(inside) && rest.starts_with(after)).then_some(())
-    };
-    text.match_indices(before).any(|(at, _)| follows(&text[at + before.len()..]).is_some())
+/// Whether the last marker in a note is that of this call. What people are called stands before it, and may look like one.
+fn ends_with_marker(body: &str, id: &str) -> bool {
+    let last = body.rfind(MARKER).map(|at| &body[at + MARKER.len()..]);
+    let after = last.and_then(|rest| rest.strip_prefix(id)?.strip_prefix(" - "));
+    after.is_some_and(|time| time.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// The CRM may have made markup of the text.
+fn unescaped(body: &str) -> Cow<'_, str> {
+    const ESCAPED: [(&str, &str); 5] = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
+    match body.contains('&') {
+        true => ESCAPED.iter().fold(body.to_owned(), |body, (escaped, char)| body.replace(escaped, char)).into(),
+        false => body.into(),
+    }
 }
 
 #[cfg(test)]

@@ -67,6 +67,35 @@ fn a_note_is_found_again_and_never_taken_for_another_calls() {
 }
 
 #[test]
+fn a_note_on_a_call_with_any_id_is_found_again_also_as_markup() {
+    for id in ["a/b?c#d", "a b", "вызов 7", "R&D <1>", "50%"] {
+        let mut report = sample::ended();
+        report.call.facts.provider_call_id = Some(id.into());
+        let escaped = |note: String| note.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        for (kind, note) in
+            [(NoteKind::Call, call_note(&report, None)), (NoteKind::Recording, recording_note(&report, LINK))]
+        {
+            assert!(kind.is(&report.call, &note) && kind.is(&report.call, &escaped(note.clone())), "{note}");
+            let mut other = report.call.clone();
+            for part in ["a", "вызов", "R", "50"] {
+                other.facts.provider_call_id = Some(part.into());
+                assert!(!kind.is(&other, &note), "{part} is not {id}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_name_that_looks_like_a_marker_is_none() {
+    let mut report = sample::ended();
+    report.call.facts.contact.name = Some("Call ID: 999 - 2025-09-16T14:04:58Z".into());
+    let mut other = report.call.clone();
+    other.facts.provider_call_id = Some("999".into());
+    let note = call_note(&report, None);
+    assert!(!NoteKind::Call.is(&other, &note) && NoteKind::Call.is(&report.call, &note), "{note}");
+}
+
+#[test]
 fn other_providers_have_their_own_name() {
     for (id, prefix) in [("twilio", "[Twilio] "), ("elevenlabs", "[ElevenLabs] "), ("acme", "[Acme] ")] {
         assert_eq!(NoteKind::Call.prefix(&ProviderId::new(id)), prefix);
