@@ -10,7 +10,8 @@ use shared::{
         self,
         console::{self, CallFilter},
     },
-    domain::{CallId, CallStatus, Conclusion, Phone, ProviderId},
+    domain::{Call, CallId, CallStatus, Conclusion, Phone, ProviderId},
+    naming::{self, Named},
     reanalyze,
     service::{App, problem::Problem},
 };
@@ -76,10 +77,11 @@ pub(crate) async fn list(State(app): State<App>, Query(asked): Query<Asked>) -> 
 
 /// All that is known of a call, and how far each step is
 #[utoipa::path(get, path = "/calls/{id}", tag = "calls",
-    params(("id" = String, Path, description = "the provider's id of the call, or ours", example = "1042600731")),
+    params(("id" = String, Path, description = "the provider's id of the call (`cloudtalk:1042600731`, where several have it), or ours", example = "1042600731")),
     responses(
         (status = 200, description = "the call", body = view::CallDetail),
         (status = 404, description = "no such call"),
+        (status = 409, description = "several calls have this name; `candidates` has one of each"),
     ))]
 pub(crate) async fn show(State(app): State<App>, Name(id): Name) -> Result<Json<view::CallDetail>, Problem> {
     let call = find(&app, &id).await?;
@@ -93,6 +95,7 @@ pub(crate) async fn show(State(app): State<App>, Name(id): Name) -> Result<Json<
     responses(
         (status = 200, description = "the conversation", body = view::Conversation),
         (status = 404, description = "no such conversation"),
+        (status = 409, description = "several calls have this name; `candidates` has one of each"),
     ))]
 pub(crate) async fn conversation(State(app): State<App>, Name(id): Name) -> Result<Json<view::Conversation>, Problem> {
     let call = find(&app, &id).await?;
@@ -110,11 +113,11 @@ pub(crate) struct Reanalyzing {
 ///
 /// From the transcript that is there, with the workers' model, prompt and scorecard of now. The call keeps what it has until then.
 #[utoipa::path(post, path = "/calls/{id}/reanalyze", tag = "calls",
-    params(("id" = String, Path, description = "the provider's id of the call, or ours", example = "1042600731")),
+    params(("id" = String, Path, description = "the provider's id of the call (`cloudtalk:1042600731`, where several have it), or ours", example = "1042600731")),
     responses(
         (status = 202, description = "its feedback is due", body = Reanalyzing),
         (status = 404, description = "no such call"),
-        (status = 409, description = "the call has no transcript"),
+        (status = 409, description = "the call has no transcript; or several calls have this name, and `candidates` has one of each"),
     ))]
 pub(crate) async fn reanalyze(
     State(app): State<App>,
@@ -133,11 +136,16 @@ pub(crate) async fn reanalyze(
     }
 }
 
-/// The call of that name: ours or the provider's.
-pub(crate) async fn find(app: &App, id: &str) -> Result<shared::domain::Call, Problem> {
-    let providers: Vec<_> = app.providers.iter().map(|provider| provider.id()).collect();
-    let call = console::find(&app.db, &providers, id).await?;
-    call.ok_or_else(|| Problem::new(StatusCode::NOT_FOUND, "there is no such call"))
+/// The call of that name.
+pub(crate) async fn find(app: &App, name: &str) -> Result<Call, Problem> {
+    match naming::find(&app.db, name).await? {
+        Named::One(call) => Ok(*call),
+        Named::Nobody => Err(Problem::new(StatusCode::NOT_FOUND, "there is no such call")),
+        Named::Several(candidates) => {
+            let detail = "several calls have this name; `candidates` has one of each";
+            Err(Problem::new(StatusCode::CONFLICT, detail).candidates(candidates))
+        }
+    }
 }
 
 /// Reads a query string: with what is accepted, the database can be asked.

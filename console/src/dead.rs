@@ -81,10 +81,11 @@ pub(crate) async fn replay(State(app): State<App>, Body(body): Body) -> Result<J
 
 /// Try again what failed for good of one call
 #[utoipa::path(post, path = "/calls/{id}/replay", tag = "failures",
-    params(("id" = String, Path, description = "the provider's id of the call, or ours", example = "1042600731")),
+    params(("id" = String, Path, description = "the provider's id of the call (`cloudtalk:1042600731`, where several have it), or ours", example = "1042600731")),
     responses(
         (status = 200, description = "its jobs are due again", body = Replayed),
         (status = 404, description = "no such call"),
+        (status = 409, description = "several calls have this name; `candidates` has one of each"),
     ))]
 pub(crate) async fn replay_call(State(app): State<App>, Name(id): Name) -> Result<Json<Replayed>, Problem> {
     let call = calls::find(&app, &id).await?;

@@ -17,10 +17,11 @@ use crate::{calls, question::Name};
 
 /// What a player draws: how loud each moment of a recording is, in at most 2,000 points per channel
 #[utoipa::path(get, path = "/calls/{id}/waveform", tag = "calls",
-    params(("id" = String, Path, description = "the provider's id of the call, or ours", example = "1042600731")),
+    params(("id" = String, Path, description = "the provider's id of the call (`cloudtalk:1042600731`, where several have it), or ours", example = "1042600731")),
     responses(
         (status = 200, description = "the waveform", body = Waveform),
         (status = 404, description = "no such call, no recording, or a recording that was not heard yet"),
+        (status = 409, description = "several calls have this name; `candidates` has one of each"),
     ))]
 pub(crate) async fn show(State(app): State<App>, Name(id): Name) -> Result<Response, Problem> {
     let call = calls::find(&app, &id).await?;

@@ -7,7 +7,7 @@
 //! - [`budgets`]: rate limits and circuit state that all workers share. [`locks`]: what only one at a time may do. [`ledger`]: what was paid, and the cap on it. [`kept`]: what was bought with it.
 //! - [`dispatcher`], [`publisher`], [`letters`], [`replay`], [`reanalyze`]: how rows become messages. [`batch`]: many callers, one statement.
 //! - [`mirror`]: contacts that two systems hold in common.
-//! - [`tying`]: from an event to its call. [`dial`], [`campaigns`]: calling up contacts.
+//! - [`tying`]: from an event to its call. [`naming`]: from what people call it. [`dial`], [`campaigns`]: calling up contacts.
 //! - [`env`], [`settings`], [`clock`], [`service`], [`telemetry`]: what is passed in from outside, and the start of every process. [`private`]: files that others may not read.
 //!
 //! Only what more than one crate uses, or a family of plug-ins, belongs here.
@@ -33,6 +33,7 @@ pub mod links;
 pub mod locks;
 pub mod mirror;
 pub mod model;
+pub mod naming;
 pub mod private;
 pub mod providers;
 pub mod publisher;

@@ -15,6 +15,7 @@ use shared::{
     },
     domain::{Call, Micros, Report, usd},
     env::Env,
+    naming::{self, Named},
     service::{App, Role},
 };
 
@@ -57,7 +58,7 @@ struct List {
 
 #[derive(Args)]
 struct Show {
-    /// The provider's id of the call, or ours
+    /// The provider's id of the call (`cloudtalk:4711`, where several have it), or ours
     id: String,
     /// As JSON
     #[arg(long)]
@@ -123,10 +124,7 @@ fn row(line: &console::CallLine) -> [String; 8] {
 
 impl Show {
     async fn run(self, app: &App) -> anyhow::Result<()> {
-        let providers: Vec<_> = app.providers.iter().map(|p| p.id()).collect();
-        let Some(call) = console::find(&app.db, &providers, &self.id).await? else {
-            bail!("no call {}", self.id);
-        };
+        let call = named(app, &self.id).await?;
         if self.json {
             println!("{}", serde_json::to_string_pretty(&CallDetail::load(app, call).await?)?);
             return Ok(());
@@ -140,6 +138,15 @@ impl Show {
         let rows: Vec<_> = jobs.iter().map(job_row).collect();
         table::print(["STEP", "STATE", "TRIES", "SINCE", "WHY"], &rows);
         Ok(())
+    }
+}
+
+/// The call that is meant.
+async fn named(app: &App, name: &str) -> anyhow::Result<Call> {
+    match naming::find(&app.db, name).await? {
+        Named::One(call) => Ok(*call),
+        Named::Nobody => bail!("no call {name}"),
+        Named::Several(candidates) => bail!("{name} may be several calls; say which: {}", candidates.join(", ")),
     }
 }
 

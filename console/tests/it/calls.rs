@@ -147,6 +147,41 @@ async fn a_conversation_is_found_by_each_of_its_names_and_says_who_said_what() {
 }
 
 #[tokio::test]
+async fn a_name_that_two_providers_use_is_nobodys_until_it_is_said_whose() {
+    let desk = Desk::start(Shape::Embedded).await;
+    let mine = desk.call(1, facts(CallStatus::Completed, "+393500000001")).await;
+    let theirs = desk.call_of("generic", 1, facts(CallStatus::Completed, "+393500000002")).await;
+    let both = serde_json::json!(["cloudtalk:1000000001", "generic:1000000001"]);
+    for path in ["/calls/1000000001", "/conversations/1000000001", "/calls/1000000001/waveform"] {
+        let answer = desk.get(path).await;
+        assert_eq!(answer.status(), 409, "{path}");
+        assert_eq!(serde_json::from_str::<Value>(&answer.text().await.unwrap()).unwrap()["candidates"], both);
+    }
+    assert_eq!(desk.post("/calls/1000000001/replay", Value::Null).await.status(), 409, "nothing of anybody's");
+    assert_eq!(desk.post("/calls/generic:1000000001/replay", Value::Null).await.status(), 200);
+    for (name, call) in [("cloudtalk:1000000001", mine), ("generic:1000000001", theirs)] {
+        assert_eq!(desk.ask(&format!("/calls/{name}")).await["call"]["id"], call.to_string());
+    }
+    assert_eq!(desk.get("/calls/twilio:1000000001").await.status(), 404);
+}
+
+#[tokio::test]
+async fn a_call_is_found_by_an_id_that_no_path_can_hold_as_it_is() {
+    let desk = Desk::start(Shape::Embedded).await;
+    let key = |value: &str| vec![CallKey { kind: "ref".into(), value: value.into() }];
+    for (number, id, path) in [
+        (1, "a/b c", "a%2Fb%20c"),
+        (2, "50%#7?", "50%25%237%3F"),
+        (3, "вызов", "%D0%B2%D1%8B%D0%B7%D0%BE%D0%B2"),
+        (4, "sip:77:a@b", "sip:77:a@b"),
+    ] {
+        let call =
+            desk.call(number, CallFacts { keys: key(id), ..facts(CallStatus::Completed, "+393500000001") }).await;
+        assert_eq!(desk.ask(&format!("/calls/{path}")).await["call"]["id"], call.to_string(), "{id}");
+    }
+}
+
+#[tokio::test]
 async fn the_call_says_why_the_provider_has_no_recording() {
     let desk = Desk::start(Shape::Embedded).await;
     let known = CallFacts { recording_absence: Some("16101".into()), ..facts(CallStatus::Completed, "+393500000001") };

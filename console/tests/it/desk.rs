@@ -69,6 +69,11 @@ impl Desk {
 
     /// A call that ended, `number` minutes after nine, with its intake waiting.
     pub(crate) async fn call(&self, number: u32, facts: CallFacts) -> CallId {
+        self.call_of("cloudtalk", number, facts).await
+    }
+
+    /// The same of another provider.
+    pub(crate) async fn call_of(&self, provider: &'static str, number: u32, facts: CallFacts) -> CallId {
         let received_at: DateTime<Utc> = "2026-11-20T09:00:00Z".parse().unwrap();
         let received_at = received_at + TimeDelta::minutes(number.into());
         let provider_call_id = Some(format!("{}", 1_000_000_000 + number));
@@ -76,7 +81,7 @@ impl Desk {
         let keys = [vec![key], facts.keys].concat();
         let facts = CallFacts { provider_call_id, keys, ..facts };
         let event = NewEvent {
-            provider: ProviderId::new("cloudtalk"),
+            provider: ProviderId::new(provider),
             account: "default".into(),
             kind: EventKind::CallEnded,
             dedupe_key: number.to_string(),

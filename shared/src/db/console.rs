@@ -18,29 +18,23 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Db, PushIds, calls as call_rows};
-use crate::domain::{Call, CallId, ProviderId};
+use crate::domain::CallId;
 
-/// The call of that name: our id, or any key of one of these providers. With no providers given, of any.
+/// The calls that these providers know by that name, whatever kind of name it is, and who does.
 ///
 /// # Errors
 /// When the database is away.
-pub async fn find(db: &Db, providers: &[ProviderId], name: &str) -> sqlx::Result<Option<Call>> {
-    if let Ok(id) = name.parse::<CallId>()
-        && let Some(call) = call_rows::find(db, id).await?
-    {
-        return Ok(Some(call));
-    }
-    for provider in providers {
-        if let Some(call) = call_rows::find_by_key(db, provider, name).await? {
-            return Ok(Some(call));
+pub async fn named(db: &Db, providers: &[&str], name: &str) -> sqlx::Result<Vec<(String, CallId)>> {
+    let rows: Vec<(String, Uuid)> = on!(db, c => {
+        let mut query = QueryBuilder::new("select distinct provider, call_id from call_keys where value = ");
+        query.push_bind(name).push(" and provider in (");
+        let mut list = query.separated(", ");
+        for provider in providers {
+            list.push_bind(*provider);
         }
-    }
-    let sql = "select call_id from call_keys where value = $1 limit 1";
-    let id: Option<Uuid> = on!(db, c => sqlx::query_scalar(sql).bind(name).fetch_optional(c).await)?;
-    match id {
-        Some(id) => call_rows::find(db, CallId(id)).await,
-        None => Ok(None),
-    }
+        query.push(") order by provider, call_id").build_query_as().fetch_all(c).await
+    })?;
+    Ok(rows.into_iter().map(|(provider, id)| (provider, CallId(id))).collect())
 }
 
 /// What a sink holds of a call.

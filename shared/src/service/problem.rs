@@ -19,6 +19,7 @@ pub struct Problem {
     status: StatusCode,
     detail: String,
     field: Option<String>,
+    candidates: Vec<String>,
     hint: Option<Hint>,
 }
 
@@ -41,6 +42,10 @@ pub struct ProblemBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "to_number")]
     field: Option<String>,
+    /// What may have been meant, where that is not clear: each names one thing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(example = json!(["cloudtalk:4711", "generic:4711"]))]
+    candidates: Vec<String>,
 }
 
 /// What a header of the answer says.
@@ -53,7 +58,7 @@ enum Hint {
 impl Problem {
     /// A refusal. `detail` is for whoever sent the request, and never repeats what they sent.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), field: None, hint: None }
+        Self { status, detail: detail.into(), field: None, candidates: Vec::new(), hint: None }
     }
 
     /// With another status.
@@ -65,6 +70,12 @@ impl Problem {
     /// Names the field that is at fault.
     pub fn field(mut self, field: impl Into<String>) -> Self {
         self.field = Some(field.into());
+        self
+    }
+
+    /// Names what may have been meant.
+    pub fn candidates(mut self, candidates: Vec<String>) -> Self {
+        self.candidates = candidates;
         self
     }
 
@@ -95,6 +106,7 @@ impl IntoResponse for Problem {
             status: self.status.as_u16(),
             detail: self.detail,
             field: self.field,
+            candidates: self.candidates,
         };
         let mut response = (self.status, Json(body)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));

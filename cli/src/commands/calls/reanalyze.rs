@@ -106,11 +106,9 @@ impl Reanalyze {
 }
 
 async fn by_id(app: &App, ids: &[String]) -> anyhow::Result<Chosen> {
-    let providers: Vec<_> = app.providers.iter().map(|provider| provider.id()).collect();
     let mut calls = Vec::new();
     for id in ids {
-        let call = console::find(&app.db, &providers, id).await?.with_context(|| format!("no call {id}"))?;
-        calls.push(call.id);
+        calls.push(super::named(app, id).await?.id);
     }
     let mut chosen = Chosen::default();
     chosen.add(app, &calls, |_| true).await?;

@@ -4,7 +4,11 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use shared::{db::console, service::App};
+use shared::{
+    db::console,
+    naming::{self, Named},
+    service::App,
+};
 
 use super::shown::short;
 
@@ -17,7 +21,7 @@ pub async fn follow(app: &App, calls: &[String]) -> anyhow::Result<()> {
     loop {
         let mut finished = 0;
         for id in calls {
-            let Some(call) = console::find(&app.db, &[], id).await? else { continue };
+            let Named::One(call) = naming::find(&app.db, id).await? else { continue };
             let jobs = console::jobs(&app.db, call.id).await?;
             for job in jobs.iter().filter(|job| job.step != "intake") {
                 let step = job.sink.as_ref().map_or_else(|| job.step.clone(), |sink| format!("{} {sink}", job.step));
