@@ -18,7 +18,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    domain::{Call, Delivery, Milestone, Report, SinkId, StepError},
+    domain::{Call, Delivery, Milestone, Reason, Report, SinkId, StepError},
     env::Env,
     http::Outside,
 };
@@ -39,6 +39,12 @@ pub trait Sink: Send + Sync {
     /// # Errors
     /// With the verdict that the vendor's answer calls for.
     async fn deliver(&self, report: &Report) -> Result<Vec<Delivery>, StepError>;
+
+    /// Why it holds nothing of this call though it was to hear of it: a stable code, kept on the job. `brought` is what it
+    /// holds now and did not before.
+    fn left_out(&self, _report: &Report, _brought: &[Delivery]) -> Option<Reason> {
+        None
+    }
 
     /// Takes back what it was told of a call that was found to be the report's, and is now known by what `stays`; returns what it holds of that afterwards, or
     /// `None` where that is what it was. A sink that has no way to take anything back leaves it.

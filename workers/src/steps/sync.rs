@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use async_trait::async_trait;
 use shared::{
     db::{self, Db},
-    domain::{Delivery, Job, Outcome, Report, Step, StepError, VerdictExt, Write},
+    domain::{Delivery, Job, Outcome, Reason, Report, Step, StepError, VerdictExt, Write},
     links::Links,
     service::App,
     sinks::{Sink, Sinks},
@@ -62,11 +62,12 @@ impl Run for Sync {
         // Another one's job may have written something whose reply was lost.
         report.maybe_written = job.claims > 1 || has_merged;
         let brought = sink.deliver(&report).await?;
+        let skipped = left_out(sink.as_ref(), &report, &brought);
         let withdrawn = withdraw(sink.as_ref(), &report, &brought).await;
         let brought = brought.into_iter().map(|delivery| Write::Delivery(id, sink_id.clone(), delivery));
         match withdrawn {
             Ok(withdrawn) => {
-                Ok(Outcome { writes: withdrawn.into_iter().chain(brought).collect(), ..Outcome::default() })
+                Ok(Outcome { skipped, writes: withdrawn.into_iter().chain(brought).collect(), ..Outcome::default() })
             }
             Err(mut error) => {
                 error.writes.extend(brought);
@@ -74,6 +75,12 @@ impl Run for Sync {
             }
         }
     }
+}
+
+/// Why the sink holds nothing of the call, where it does not.
+fn left_out(sink: &dyn Sink, report: &Report, brought: &[Delivery]) -> Option<Reason> {
+    let holds_nothing = || report.held.is_empty() && brought.is_empty();
+    sink.left_out(report, brought).or_else(|| holds_nothing().then(|| "nothing-to-tell".into()))
 }
 
 /// Takes back what the sink was told twice, once for each of two calls that were found to be one; after what is to stay is

@@ -91,6 +91,22 @@ async fn a_sinks_trouble_keeps_its_verdict_and_what_was_brought_before() {
 }
 
 #[tokio::test]
+async fn a_call_that_left_nothing_in_the_crm_says_why() {
+    let place = place().await;
+    let sync = Sync::new(&place.app);
+    let mut hidden = parts(sample::ended());
+    hidden.facts.external_phone = None;
+    let call = given::call(&place.app, hidden).await;
+    let job = given::job(&NewJob::sync(call.id, CRM));
+    let outcome = sync.run(&job).await.unwrap();
+    assert_eq!(outcome.skipped.as_deref(), Some("no-phone"));
+    given::written(&place.app, outcome.writes).await;
+    assert_eq!(sync.run(&job).await.unwrap().skipped.as_deref(), Some("no-phone"), "also the second time");
+    let known = given::call(&place.app, parts(sample::recorded())).await;
+    assert_eq!(sync.run(&given::job(&NewJob::sync(known.id, CRM))).await.unwrap().skipped, None);
+}
+
+#[tokio::test]
 async fn a_sink_that_is_no_longer_configured_is_skipped() {
     let place = place().await;
     let call = given::call(&place.app, parts(sample::ended())).await;

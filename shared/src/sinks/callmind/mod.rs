@@ -25,7 +25,7 @@ use self::{
 };
 use super::{Sink, content_hash};
 use crate::{
-    domain::{Call, CallStatus, Delivery, Milestone, Report, SinkId, StepError, Write},
+    domain::{Call, CallStatus, Delivery, Milestone, Reason, Report, SinkId, StepError, Write},
     env::Env,
     http::{ClientError, ErrorKind, Outside},
 };
@@ -192,6 +192,10 @@ impl Sink for Callmind {
         let delivery = |milestone| Delivery { milestone, content_hash: hash.clone(), refs: refs.clone() };
         let fresh = reached.iter().copied().map(delivery).filter(|d| report.held(d.milestone) != Some(d));
         Ok(fresh.collect())
+    }
+
+    fn left_out(&self, report: &Report, _: &[Delivery]) -> Option<Reason> {
+        self.owners.of(&report.call, Milestone::Analyzed).is_none().then(|| "agent-not-mapped".into())
     }
 
     async fn check(&self) -> anyhow::Result<String> {

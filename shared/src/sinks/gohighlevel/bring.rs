@@ -150,11 +150,11 @@ impl<'a> Bringing<'a> {
 
     /// The contact of the call, or why there is none to write to.
     async fn find_or_create(&self) -> Result<Result<Contact, &'static str>, ClientError> {
-        let Some(phone) = self.phone() else { return Ok(Err("no phone")) };
+        let Some(phone) = self.phone() else { return Ok(Err("no-phone")) };
         let (api, now) = (&self.crm.api, self.crm.api.vendor.clock().now());
         let contact = match api.find_contact(phone).await? {
             Some(contact) => contact,
-            None if !self.crm.create_contacts => return Ok(Err("no contact")),
+            None if !self.crm.create_contacts => return Ok(Err("no-contact")),
             None => self.create(phone).await?,
         };
         self.crm.known.put(phone, &contact.id, now);

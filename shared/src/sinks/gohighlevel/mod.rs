@@ -29,10 +29,10 @@ pub use self::{
     notes::Note,
     opportunities::{Opportunity, Pipeline},
 };
-use self::{bring::Bringing, call_log::CallLog, fields::Fields, known::Known};
+use self::{bring::Bringing, call_log::CallLog, fields::Fields, known::Known, refs::Refs};
 use super::Sink;
 use crate::{
-    domain::{Call, Delivery, Milestone, Report, SinkId, StepError},
+    domain::{Call, Delivery, Milestone, Reason, Report, SinkId, StepError},
     env::{Env, EnvError},
     http::Outside,
     locks::Locks,
@@ -85,6 +85,12 @@ impl Sink for GoHighLevel {
 
     async fn deliver(&self, report: &Report) -> Result<Vec<Delivery>, StepError> {
         Bringing::new(self, report).all().await
+    }
+
+    fn left_out(&self, report: &Report, brought: &[Delivery]) -> Option<Reason> {
+        let stands = |held: &&Delivery| brought.iter().all(|new| new.milestone != held.milestone);
+        let now = brought.iter().chain(report.held.iter().filter(stands));
+        now.map(Refs::of).find_map(|refs| refs.skipped).map(Reason::from)
     }
 
     async fn withdraw(
