@@ -59,3 +59,28 @@ async fn what_comes_in_is_seen_by_the_commands_beside_it() {
     assert!(up.end("-TERM").await);
     complaint(&beside(&["probe", &format!("http://{address}/readyz")]));
 }
+
+#[tokio::test]
+async fn an_id_that_two_providers_use_is_shown_once_it_is_said_whose() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = [SETTINGS.as_slice(), &[("GENERIC_WEBHOOK_SECRET", SECRET)]].concat();
+    let mut up = Running::start(tapedeck(&["up"], directory.path(), &settings));
+    let address = address(&mut up, "taking webhooks").await;
+    let outside = Outside::new(Budgets::unlimited(), Clock::system()).unwrap();
+    for (path, name) in [("/api/cloudtalk-webhooks/call-ended", "Ada"), ("/webhooks/generic", "Bruno")] {
+        let body = format!(
+            r#"{{"call_id": 4711, "call_status": "missed", "external_number": "393500000001", "contact_name": "{name}"}}"#
+        );
+        let webhook = outside.http.post(format!("http://{address}{path}")).bearer_auth(SECRET).body(body);
+        assert_eq!(webhook.send().await.unwrap().status(), 200, "{path}");
+    }
+    let beside = |arguments: &[&str]| run(arguments, directory.path(), &settings);
+    eventually("both are in the list", async || printed(&beside(&["calls", "list"])).matches("4711").count() == 2)
+        .await;
+    let complaint = complaint(&beside(&["calls", "show", "4711"]));
+    assert!(complaint.contains("cloudtalk:4711, generic:4711"), "{complaint}");
+    for (id, name) in [("cloudtalk:4711", "Ada"), ("generic:4711", "Bruno")] {
+        assert!(printed(&beside(&["calls", "show", id])).contains(name), "{id}");
+    }
+    assert!(up.end("-TERM").await);
+}
