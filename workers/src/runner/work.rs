@@ -165,9 +165,13 @@ impl Worker {
     /// An attempt; of one that was the last, with what follows from that.
     async fn attempted(&self, step: &dyn Run, job: &Job) -> Result<Outcome, StepError> {
         let mut error = match self.attempt(step, job).await {
-            Err(error) if schedule::is_last(error.verdict, job.attempt) => error,
-            tried => return tried,
+            Err(error) if refused(&error) => counted(error),
+            Err(error) => error,
+            done => return done,
         };
+        if !schedule::is_last(error.verdict, job.attempt) {
+            return Err(error);
+        }
         let Outcome { writes, next, .. } = step.given_up(job).await?;
         error.writes.extend(writes);
         error.next.extend(next);
