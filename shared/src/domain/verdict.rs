@@ -2,6 +2,8 @@
 
 use std::{borrow::Cow, time::Duration};
 
+use chrono::{DateTime, Utc};
+
 use super::{CallId, Conclusion, Delivery, Feedback, Job, NewJob, Recording, SinkId, Transcript};
 
 /// What becomes of a job whose try failed.
@@ -40,6 +42,8 @@ pub struct StepError {
     pub writes: Vec<Write>,
     /// What is due all the same.
     pub next: Vec<NewJob>,
+    /// As [`Outcome::told_end`], where that came before the failure.
+    pub told_end: Option<DateTime<Utc>>,
 }
 
 impl StepError {
@@ -60,7 +64,8 @@ impl StepError {
 
     /// With that verdict.
     pub fn new(verdict: Verdict, reason: &'static str, source: impl Into<anyhow::Error>) -> Self {
-        Self { verdict, reason: reason.into(), source: source.into(), writes: Vec::new(), next: Vec::new() }
+        let (writes, next, told_end) = (Vec::new(), Vec::new(), None);
+        Self { verdict, reason: reason.into(), source: source.into(), writes, next, told_end }
     }
 }
 
@@ -98,6 +103,8 @@ pub struct Outcome {
     pub writes: Vec<Write>,
     /// What is due now.
     pub next: Vec<NewJob>,
+    /// This try was the first to tell a sink how our work on the call ended: when the first event of the call had come.
+    pub told_end: Option<DateTime<Utc>>,
 }
 
 impl Outcome {

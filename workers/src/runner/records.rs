@@ -9,7 +9,7 @@ use shared::{
         self, Db, outage,
         settle::{End, Settlement},
     },
-    domain::{Job, JobId, Step},
+    domain::{Job, JobId},
     publisher::{GRACE, Publisher},
     service::App,
 };
@@ -58,23 +58,23 @@ impl Records {
         self.claims.submit(id).await.unwrap_or(Err(Away))
     }
 
-    /// Writes the end of a try, unless the lease was lost meanwhile; waits for the database until told to give up, as results
-    /// may have been paid for.
-    pub(super) async fn settle(&self, mut settlement: Settlement, give_up: &CancellationToken) {
+    /// Writes the end of a try; waits for the database until told to give up, as results may have been paid for. False when
+    /// the lease was lost meanwhile, so that nothing was written.
+    pub(super) async fn settle(&self, mut settlement: Settlement, give_up: &CancellationToken) -> bool {
         loop {
             match self.settlements.submit(settlement).await {
                 Some(Ok(held)) => {
                     if !held {
                         tracing::warn!("lost its lease before it could be settled");
                     }
-                    return;
+                    return held;
                 }
                 Some(Err(back)) => settlement = back,
-                None => return,
+                None => return false,
             }
             if give_up.is_cancelled() {
                 tracing::warn!("the database is away: the job comes back when its lease ends");
-                return;
+                return false;
             }
             if let End::Again { due_at, .. } = &mut settlement.end {
                 *due_at = (*due_at).max(self.clock.now());
@@ -157,11 +157,6 @@ async fn write(books: &Books, batch: &[Settlement]) -> Result<Vec<bool>, shared:
     for (job, queue) in settled.waiting {
         let traceparent = traces.get(&job).cloned().flatten();
         books.publisher.publish(job, queue, traceparent, publish_at);
-    }
-    for settlement in batch.iter().filter(|s| s.job.step == Step::Sync && s.end == (End::Done { skipped: None })) {
-        let age = (now - settlement.job.created_at).to_std().unwrap_or_default();
-        metrics::histogram!("tapedeck_call_age_seconds", "queue" => settlement.job.queue().as_str().to_owned())
-            .record(age.as_secs_f64());
     }
     Ok(batch.iter().map(|s| settled.held.contains(&s.job.id)).collect())
 }

@@ -119,13 +119,29 @@ impl Worker {
                     return;
                 }
             };
+            let age = self.age_when_told(tried.as_ref());
             let settlement = self.verdict(&job, tried);
             note(&settlement, started.elapsed());
-            self.records.settle(settlement, &self.give_back).await;
+            if self.records.settle(settlement, &self.give_back).await
+                && let Some(age) = age
+            {
+                metrics::histogram!("tapedeck_call_age_seconds", "queue" => job.queue().as_str().to_owned())
+                    .record(age);
+            }
             drop(lease);
             in_flight.decrement(1.0);
         };
         settling.instrument(span).await;
+    }
+
+    /// Seconds from the first event of the call until now, where this try told a sink its end. Counted once that is settled,
+    /// as whoever lost the lease may have told what another tells and settles, too.
+    fn age_when_told(&self, tried: Option<&Result<Outcome, StepError>>) -> Option<f64> {
+        let since = match tried? {
+            Ok(outcome) => outcome.told_end,
+            Err(error) => error.told_end,
+        };
+        since.map(|since| (self.clock.now() - since).as_seconds_f64().max(0.0))
     }
 
     /// From how a try went to how the job ends.

@@ -61,9 +61,9 @@ impl Analyze {
         call.conclusion = Some(conclusion);
         let sinks = self.sinks.wanting(Milestone::Analyzed, &call);
         Outcome {
-            skipped: None,
             writes: vec![Write::Conclusion(call.id, conclusion)],
             next: sinks.into_iter().map(|sink| NewJob::sync(call.id, sink)).collect(),
+            ..Outcome::default()
         }
     }
 

@@ -160,9 +160,9 @@ impl Fetch {
         let concluded = Call { conclusion: Some(conclusion), ..call.clone() };
         let told = self.sinks.wanting(Milestone::Analyzed, &concluded).into_iter();
         Outcome {
-            skipped: None,
             writes: vec![Write::Conclusion(call.id, conclusion)],
             next: told.map(|sink| NewJob::sync(call.id, sink)).collect(),
+            ..Outcome::default()
         }
     }
 }

@@ -6,7 +6,7 @@ use anyhow::anyhow;
 use async_trait::async_trait;
 use shared::{
     db::{self, Db},
-    domain::{Delivery, Job, Outcome, Reason, Report, Step, StepError, VerdictExt, Write},
+    domain::{Delivery, Job, Milestone, Outcome, Reason, Report, Step, StepError, VerdictExt, Write},
     links::Links,
     service::App,
     sinks::{Sink, Sinks},
@@ -63,14 +63,17 @@ impl Run for Sync {
         report.maybe_written = job.claims > 1 || has_merged;
         let brought = sink.deliver(&report).await?;
         let skipped = left_out(sink.as_ref(), &report, &brought);
+        let told_end = tells_end(&report, &brought).then_some(report.call.created_at);
         let withdrawn = withdraw(sink.as_ref(), &report, &brought).await;
         let brought = brought.into_iter().map(|delivery| Write::Delivery(id, sink_id.clone(), delivery));
         match withdrawn {
             Ok(withdrawn) => {
-                Ok(Outcome { skipped, writes: withdrawn.into_iter().chain(brought).collect(), ..Outcome::default() })
+                let writes = withdrawn.into_iter().chain(brought).collect();
+                Ok(Outcome { skipped, writes, told_end, ..Outcome::default() })
             }
             Err(mut error) => {
                 error.writes.extend(brought);
+                error.told_end = told_end;
                 Err(error)
             }
         }
@@ -81,6 +84,12 @@ impl Run for Sync {
 fn left_out(sink: &dyn Sink, report: &Report, brought: &[Delivery]) -> Option<Reason> {
     let holds_nothing = || report.held.is_empty() && brought.is_empty();
     sink.left_out(report, brought).or_else(|| holds_nothing().then(|| "nothing-to-tell".into()))
+}
+
+/// Whether the sink was told only now how our work on the call ended.
+fn tells_end(report: &Report, brought: &[Delivery]) -> bool {
+    let is_end = |d: &Delivery| d.milestone == Milestone::Analyzed && d.content_hash != Delivery::UNFINISHED;
+    brought.iter().any(is_end) && !report.held.iter().any(is_end)
 }
 
 /// Takes back what the sink was told twice, once for each of two calls that were found to be one; after what is to stay is

@@ -112,6 +112,7 @@ impl Transcribe {
             skipped: Some(reason.into()),
             writes: vec![Write::Conclusion(call.id, conclusion)],
             next: sinks.into_iter().map(|sink| NewJob::sync(call.id, sink)).collect(),
+            ..Outcome::default()
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use sandbox::{Fault, FaultKind, Sandbox, Vendor};
 use shared::{
-    domain::{CallFacts, CallKey, NewJob, Outcome, Report, SinkId, Verdict, Write},
+    domain::{CallFacts, CallKey, Conclusion, NewJob, Outcome, Report, SinkId, Verdict, Write},
     service::{App, Role},
     sinks::sample,
     testing::{Scratch, Shape},
@@ -104,6 +104,32 @@ async fn a_call_that_left_nothing_in_the_crm_says_why() {
     assert_eq!(sync.run(&job).await.unwrap().skipped.as_deref(), Some("no-phone"), "also the second time");
     let known = given::call(&place.app, parts(sample::recorded())).await;
     assert_eq!(sync.run(&given::job(&NewJob::sync(known.id, CRM))).await.unwrap().skipped, None);
+}
+
+#[tokio::test]
+async fn a_calls_age_is_taken_once_when_its_sink_is_told_the_end() {
+    let place = place().await;
+    let call = given::call(&place.app, parts(sample::recorded())).await;
+    let (sync, job) = (Sync::new(&place.app), given::job(&NewJob::sync(call.id, CRM)));
+    let told = sync.run(&job).await.unwrap();
+    assert_eq!((deliveries(&told), told.told_end), (2, None), "work on it goes on");
+    let mut feedback = sample::analyzed().feedback.unwrap();
+    let end = [Write::Feedback(call.id, feedback.clone()), Write::Conclusion(call.id, Conclusion::Analyzed)];
+    given::written(&place.app, told.writes.into_iter().chain(end).collect()).await;
+
+    let full = FaultKind::Status { status: 500, retry_after: None, body: None };
+    place.sandbox.fault(Fault::new(Vendor::Ghl, full).times(1));
+    let failed = sync.run(&job).await.unwrap_err();
+    assert_eq!(failed.told_end, None, "it was not told");
+    given::written(&place.app, failed.writes).await;
+    let told = sync.run(&job).await.unwrap();
+    assert_eq!(told.told_end, Some(call.created_at));
+    given::written(&place.app, told.writes).await;
+
+    feedback.judged.summary = "Quite another summary.".into();
+    given::written(&place.app, vec![Write::Feedback(call.id, feedback)]).await;
+    let told = sync.run(&job).await.unwrap();
+    assert_eq!((deliveries(&told), told.told_end), (1, None), "it is told anew, and was told before");
 }
 
 #[tokio::test]

@@ -127,7 +127,7 @@ impl Run for Instant {
             Step::Transcribe => next.push(step(Step::Analyze)),
             _ => {}
         }
-        Ok(Outcome { skipped: None, writes, next })
+        Ok(Outcome { writes, next, ..Outcome::default() })
     }
 }
 
