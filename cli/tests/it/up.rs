@@ -54,8 +54,10 @@ async fn what_comes_in_is_seen_by_the_commands_beside_it() {
 
     let second = complaint(&beside(&["up"]));
     assert!(second.contains("TAPEDECK_DATA"), "two at one directory: {second}");
-    printed(&beside(&["probe", &format!("http://{address}/readyz")]));
-    assert!(complaint(&beside(&["probe", &format!("http://{address}/nothing")])).contains("404"));
+    let (alive, nothing) = (format!("http://{address}/livez"), format!("http://{address}/nothing"));
+    printed(&beside(&["probe", &alive, &format!("http://{address}/readyz")]));
+    assert!(complaint(&beside(&["probe", &alive, &nothing])).contains("/nothing answered 404"));
+    assert!(complaint(&beside(&["probe", &nothing, &alive])).contains("/nothing answered 404"), "each of them counts");
     assert!(up.end("-TERM").await);
     complaint(&beside(&["probe", &format!("http://{address}/readyz")]));
 }

@@ -46,13 +46,16 @@ pub enum Needs {
 /// The three routes. Not ready any more once `stop` is cancelled.
 pub fn router(app: &App, needs: Needs, stop: CancellationToken) -> Router {
     metrics::install();
-    health(app, needs, stop).route("/metrics", get(render))
+    routes().route("/metrics", get(render)).with_state(Ops::new(app, needs, stop))
 }
 
 /// `/livez` and `/readyz` alone, for a listener that everybody can reach.
 pub fn health(app: &App, needs: Needs, stop: CancellationToken) -> Router {
-    let ops = Arc::new(Ops { app: app.clone(), needs, stop, pinged: Mutex::new(None) });
-    Router::new().route("/livez", get(livez)).route("/readyz", get(readyz)).with_state(ops)
+    routes().with_state(Ops::new(app, needs, stop))
+}
+
+fn routes() -> Router<Arc<Ops>> {
+    Router::new().route("/livez", get(livez)).route("/readyz", get(readyz))
 }
 
 /// Does `work`, and serves the routes on `METRICS_PORT` (9090; 0 switches them off) for as long as it takes, draining
@@ -85,6 +88,10 @@ struct Ops {
 }
 
 impl Ops {
+    fn new(app: &App, needs: Needs, stop: CancellationToken) -> Arc<Self> {
+        Arc::new(Self { app: app.clone(), needs, stop, pinged: Mutex::new(None) })
+    }
+
     async fn database_answers(&self) -> bool {
         let mut pinged = self.pinged.lock().await;
         if let Some((at, answer)) = *pinged
@@ -138,6 +145,11 @@ async fn readyz(State(ops): State<Arc<Ops>>) -> Response {
 #[utoipa::path(get, path = "/metrics", tag = "health", security(()), responses(
     (status = 200, description = "Prometheus' text format", body = String, content_type = "text/plain"),
 ))]
-async fn render() -> Response {
+async fn render(State(ops): State<Arc<Ops>>) -> Response {
+    let deaf = match ops.app.queue.hearing() {
+        Hearing::Fine => Duration::ZERO,
+        Hearing::Deaf(time) => time,
+    };
+    ::metrics::gauge!("tapedeck_deaf_seconds").set(deaf.as_secs_f64());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics::render()).into_response()
 }

@@ -5,6 +5,7 @@ mod callmind;
 mod cloudtalk;
 mod cloudtalk_api;
 mod contention;
+mod deafness;
 mod dialects;
 mod dispatching;
 mod elevenlabs;
