@@ -9,9 +9,11 @@ use uuid::Uuid;
 
 use crate::{
     db::Db,
-    domain::{QueueName, Step},
+    domain::{QueueName, SinkId, Step},
     env::Env,
+    providers::Providers,
     recordings::testing::{BUCKET, S3Server},
+    sinks::Sinks,
 };
 
 /// Which backends.
@@ -132,12 +134,19 @@ impl Drop for Scratch {
     }
 }
 
-/// Every queue that a test may have made; deleting one that is not there is no error.
+/// Every queue that a test may have made: of each step, and of each sink's and provider's part of one.
+fn queues() -> impl Iterator<Item = QueueName> {
+    let sinks = Sinks::names().map(|name| (Step::Sync, Some(SinkId::new(name))));
+    let polled = Providers::names().map(|name| (Step::Poll, Some(SinkId::new(name))));
+    let all = Step::ALL.into_iter().map(|step| (step, None)).chain(sinks).chain(polled);
+    all.map(|(step, part)| QueueName::of(step, part.as_ref()))
+}
+
+/// Deleting one that is not there is no error.
 async fn delete_queues(url: &str, prefix: &str) -> lapin::Result<()> {
     let connection = lapin::Connection::connect(url, lapin::ConnectionProperties::default()).await?;
     let channel = connection.create_channel().await?;
-    let syncs = ["sync.gohighlevel", "sync.callmind", "poll.twilio", "poll.elevenlabs"];
-    for queue in Step::ALL.iter().map(|step| step.as_str()).chain(syncs) {
+    for queue in queues() {
         for name in [format!("{prefix}.{queue}"), format!("{prefix}.{queue}.dead")] {
             channel.queue_delete(name.into(), QueueDeleteOptions::default()).await?;
         }

@@ -22,6 +22,7 @@ mod pieces;
 mod providers;
 mod queue;
 mod recordings;
+mod scratch;
 mod server;
 mod service;
 mod sinks;
