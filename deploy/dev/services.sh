@@ -6,8 +6,8 @@
 #   services.sh env                print those variables again: eval "$(deploy/dev/services.sh env)"
 #   services.sh ctl SERVER VERB    stop and start one of them under a running test, see `usage`
 #
-# COMMAND finds TEST_DATABASE_URL, TEST_AMQP_URL, TEST_AMQP_MANAGEMENT_URL, and in TEST_SERVICES a
-# directory that `ctl` works on ("$TEST_SERVICES/ctl" is the same as `services.sh ctl`).
+# COMMAND finds TEST_DATABASE_URL, TEST_AMQP_URL, and in TEST_SERVICES a directory that `ctl` works
+# on ("$TEST_SERVICES/ctl" is the same as `services.sh ctl`).
 #
 # Each server comes from the first of these that works:
 #   1. TEST_DATABASE_URL or TEST_AMQP_URL, when set: used as it is and never stopped
@@ -55,9 +55,6 @@ save_env() {
   {
     printf 'export TEST_DATABASE_URL=%q\n' "$TEST_DATABASE_URL"
     printf 'export TEST_AMQP_URL=%q\n' "$TEST_AMQP_URL"
-    if [[ -n ${TEST_AMQP_MANAGEMENT_URL:-} ]]; then
-      printf 'export TEST_AMQP_MANAGEMENT_URL=%q\n' "$TEST_AMQP_MANAGEMENT_URL"
-    fi
     printf 'export TEST_SERVICES=%q\n' "$STATE"
   } >"$STATE/env"
   printf '#!/usr/bin/env bash\nTEST_SERVICES=%q exec %q ctl "$@"\n' "$STATE" "$HERE/services.sh" >"$STATE/ctl"
@@ -120,8 +117,7 @@ bring_up() {
   else
     rabbitmq_await || { rabbitmq_down; attempts rabbitmq; }
     TEST_AMQP_URL=amqp://tapedeck:$RMQ_PASSWORD@127.0.0.1:$RMQ_PORT/%2f
-    TEST_AMQP_MANAGEMENT_URL=http://tapedeck:$RMQ_PASSWORD@127.0.0.1:$RMQ_MANAGEMENT_PORT
-    say "$(rabbitmq_version), $(from "$RMQ_KIND"), port $RMQ_PORT, ready after $(since "$began")"
+    say "$(rabbitmq_version), $(from "$RMQ_KIND"), port $RMQ_PORT (management $RMQ_MANAGEMENT_PORT), ready after $(since "$began")"
   fi
   save_env
 }
@@ -168,7 +164,6 @@ run() {
   guard $$
   bring_up
   export TEST_DATABASE_URL TEST_AMQP_URL TEST_SERVICES=$STATE
-  [[ -z ${TEST_AMQP_MANAGEMENT_URL:-} ]] || export TEST_AMQP_MANAGEMENT_URL
   umask 022
   run_to_its_end "$@"
 }

@@ -47,7 +47,6 @@ cannot_install() {
   say "  - point at servers that run already:"
   say "    TEST_DATABASE_URL=postgres://user:password@host:5432/database (may create databases)"
   say "    TEST_AMQP_URL=amqp://user:password@host:5672/%2f (may configure, write and read)"
-  say "    TEST_AMQP_MANAGEMENT_URL=http://user:password@host:15672 (of the same server)"
   exit 1
 }
 

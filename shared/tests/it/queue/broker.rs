@@ -94,24 +94,6 @@ impl Broker {
         self.channel.queue_delete(name.into(), QueueDeleteOptions::default()).await.unwrap();
     }
 
-    /// Cuts all connections of the queues of this test, as an operator would; returns how many.
-    pub async fn cut_connections(&self) -> usize {
-        let base = setting("TEST_AMQP_MANAGEMENT_URL");
-        #[expect(clippy::disallowed_methods, reason = "the broker's own API, on this machine")]
-        let http = reqwest::Client::new();
-        let listed: serde_json::Value =
-            http.get(format!("{base}/api/connections")).send().await.unwrap().json().await.unwrap();
-        let ours =
-            |connection: &&serde_json::Value| connection["user_provided_name"].to_string().contains(&self.prefix);
-        let mut cut = 0;
-        for connection in listed.as_array().unwrap().iter().filter(ours) {
-            let mut url = url::Url::parse(&base).unwrap();
-            url.path_segments_mut().unwrap().extend(["api", "connections", connection["name"].as_str().unwrap()]);
-            cut += usize::from(http.delete(url).send().await.unwrap().status().is_success());
-        }
-        cut
-    }
-
     async fn clear(self) {
         for queue in ["fetch", "analyze"] {
             let name = self.name(&QueueName::new(queue));

@@ -16,14 +16,16 @@ use super::{broker, proxy::Proxy};
 #[tokio::test]
 async fn goes_on_after_all_its_connections_were_cut() {
     broker::with(async |broker| {
-        let queue = broker.queue();
+        let proxy = Proxy::new(&broker.url).await;
+        proxy.set(true);
+        let queue = broker.queue_at(&proxy.url);
         let mut consumer = queue.consume(&FETCH, 2, CancellationToken::new()).await;
         let sent = wakeup(&FETCH);
-        queue.publish(&sent).await.unwrap();
+        eventually("publishes", async || queue.publish(&sent).await.is_ok()).await;
         let in_hand = next(&mut consumer).await;
         assert_eq!(in_hand.job, Some(sent.job));
 
-        eventually("both connections were listed and cut", async || broker.cut_connections().await == 2).await;
+        assert_eq!(proxy.cut().await, 2, "one to publish, one to consume");
         // The old delivery can no longer be settled, which must neither hang nor hurt.
         in_hand.settle.ack().await;
         let again = next(&mut consumer).await;

@@ -1,5 +1,6 @@
 //! A broker that can be away: connections to it are passed on, or not.
 
+use shared::queue::conformance::eventually;
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
@@ -32,6 +33,20 @@ impl Proxy {
     /// The broker comes up, or goes away and takes all connections with it.
     pub fn set(&self, there: bool) {
         self.there.send_replace(there);
+    }
+
+    /// Cuts all connections, as an operator would, and lets new ones through; returns how many there were.
+    pub async fn cut(&self) -> usize {
+        let connections = self.connections();
+        self.set(false);
+        eventually("all are cut", async || self.connections() == 0).await;
+        self.set(true);
+        connections
+    }
+
+    /// How many connections there are: each looks whether the broker is there, and so does who accepts them.
+    pub fn connections(&self) -> usize {
+        self.there.receiver_count() - 1
     }
 }
 
