@@ -2,6 +2,7 @@
 //! production, that leaves nothing behind.
 
 mod scratch;
+pub mod series;
 
 use std::time::{Duration, Instant};
 

@@ -15,6 +15,7 @@ mod given;
 mod intake;
 mod judging;
 mod merging;
+mod metrics;
 mod mirror;
 mod missing;
 mod money;

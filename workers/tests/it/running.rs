@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use shared::{
     db::{self, console},
     domain::{Call, CallFacts, ProviderId},
+    env::Env,
     service::{App, Role},
     testing::{Scratch, Shape, eventually},
 };
@@ -26,43 +27,24 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) async fn start(shape: Shape, more: &[(&str, &str)]) -> Self {
+        let mut at = Self::without_workers(shape, more).await;
+        let working = workers::run(at.app.clone(), Pool::all(), at.stop.clone());
+        at.tasks.push(tokio::spawn(async move { working.await.unwrap() }));
+        at
+    }
+
+    /// Webhooks are taken, and nothing is done about them.
+    pub(crate) async fn without_workers(shape: Shape, more: &[(&str, &str)]) -> Self {
         let sandbox = Sandbox::start(([127, 0, 0, 1], 0).into()).await.unwrap();
         let scratch = Scratch::new(shape).await;
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let (vendors, media) = (sandbox.base_urls(), sandbox.addr().to_string());
-        let env = scratch.env().with([
-            ("WEBHOOK_BASE_URL", url.as_str()),
-            ("CLOUDTALK_WEBHOOK_SECRET", SECRET),
-            ("CLOUDTALK_API_KEY", "id:secret"),
-            ("CLOUDTALK_BASE_URL", &vendors.cloudtalk),
-            ("CLOUDTALK_ANALYTICS_BASE_URL", &vendors.cloudtalk_analytics),
-            ("TWILIO_ACCOUNT_SID", sandbox::TWILIO_ACCOUNT),
-            ("TWILIO_AUTH_TOKEN", SECRET),
-            ("TWILIO_BASE_URL", &vendors.twilio),
-            ("ELEVENLABS_WEBHOOK_SECRET", SECRET),
-            ("ELEVENLABS_API_KEY", "key"),
-            ("ELEVENLABS_BASE_URL", &vendors.elevenlabs),
-            ("GENERIC_WEBHOOK_SECRET", SECRET),
-            ("GENERIC_RECORDING_HOSTS", &media),
-            ("OPENAI_BASE_URL", &vendors.openai),
-            ("OPENAI_API_KEY", "key"),
-            ("GHL_BASE_URL", &vendors.ghl),
-            ("GHL_API_KEY", "pit-key"),
-            ("GHL_LOCATION_ID", "LOC1"),
-            ("CALLMIND_BASE_URL", &vendors.callmind),
-            ("CALLMIND_TOKEN", "token"),
-            ("CALLMIND_AGENT_ID", "agent_1"),
-            ("RETRY_SCALE", "0.02"),
-            ("LEASE_SECONDS", "5"),
-        ]);
+        let env = settings(scratch.env(), &sandbox, &url);
         let env = env.with(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let app = App::open("test", env, Role::Whole).await.unwrap();
         let stop = CancellationToken::new();
-        let ingest = tokio::spawn(ingest::serve(app.clone(), listener, stop.clone()));
-        let working = workers::run(app.clone(), Pool::all(), stop.clone());
-        let workers = tokio::spawn(async move { working.await.unwrap() });
-        Self { sandbox, url, app, stop, tasks: vec![ingest, workers], scratch }
+        let tasks = vec![tokio::spawn(ingest::serve(app.clone(), listener, stop.clone()))];
+        Self { sandbox, url, app, stop, tasks, scratch }
     }
 
     /// A call that a vendor is to have had.
@@ -131,6 +113,35 @@ impl Running {
         self.app.close().await;
         drop(self.scratch);
     }
+}
+
+fn settings(env: &Env, sandbox: &Sandbox, url: &str) -> Env {
+    let (vendors, media) = (sandbox.base_urls(), sandbox.addr().to_string());
+    env.with([
+        ("WEBHOOK_BASE_URL", url),
+        ("CLOUDTALK_WEBHOOK_SECRET", SECRET),
+        ("CLOUDTALK_API_KEY", "id:secret"),
+        ("CLOUDTALK_BASE_URL", &vendors.cloudtalk),
+        ("CLOUDTALK_ANALYTICS_BASE_URL", &vendors.cloudtalk_analytics),
+        ("TWILIO_ACCOUNT_SID", sandbox::TWILIO_ACCOUNT),
+        ("TWILIO_AUTH_TOKEN", SECRET),
+        ("TWILIO_BASE_URL", &vendors.twilio),
+        ("ELEVENLABS_WEBHOOK_SECRET", SECRET),
+        ("ELEVENLABS_API_KEY", "key"),
+        ("ELEVENLABS_BASE_URL", &vendors.elevenlabs),
+        ("GENERIC_WEBHOOK_SECRET", SECRET),
+        ("GENERIC_RECORDING_HOSTS", &media),
+        ("OPENAI_BASE_URL", &vendors.openai),
+        ("OPENAI_API_KEY", "key"),
+        ("GHL_BASE_URL", &vendors.ghl),
+        ("GHL_API_KEY", "pit-key"),
+        ("GHL_LOCATION_ID", "LOC1"),
+        ("CALLMIND_BASE_URL", &vendors.callmind),
+        ("CALLMIND_TOKEN", "token"),
+        ("CALLMIND_AGENT_ID", "agent_1"),
+        ("RETRY_SCALE", "0.02"),
+        ("LEASE_SECONDS", "5"),
+    ])
 }
 
 /// Each of these tests with everything embedded and with the servers of production, with these settings.
