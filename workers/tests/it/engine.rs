@@ -17,6 +17,7 @@ macro_rules! in_both_shapes {
     )*};
 }
 
+mod leases;
 mod letters;
 mod told;
 

@@ -18,6 +18,7 @@ type Act = dyn Fn(u32, Job) -> futures::future::BoxFuture<'static, Result<Outcom
 struct Told {
     step: Step,
     runs: Arc<AtomicU32>,
+    deadline: Duration,
     act: Box<Act>,
 }
 
@@ -26,9 +27,21 @@ pub(super) fn told<F>(step: Step, act: impl Fn(u32, Job) -> F + Send + Sync + 's
 where
     F: Future<Output = Result<Outcome, StepError>> + Send + 'static,
 {
+    told_within(Duration::from_millis(500), step, act)
+}
+
+/// [`told`], with another deadline.
+pub(super) fn told_within<F>(
+    deadline: Duration,
+    step: Step,
+    act: impl Fn(u32, Job) -> F + Send + Sync + 'static,
+) -> (Arc<dyn Run>, Arc<AtomicU32>)
+where
+    F: Future<Output = Result<Outcome, StepError>> + Send + 'static,
+{
     let runs = Arc::new(AtomicU32::new(0));
     let act = Box::new(move |run, job| Box::pin(act(run, job)) as _);
-    (Arc::new(Told { step, runs: runs.clone(), act }), runs)
+    (Arc::new(Told { step, runs: runs.clone(), deadline, act }), runs)
 }
 
 #[async_trait]
@@ -38,7 +51,7 @@ impl Run for Told {
     }
 
     fn deadline(&self) -> Duration {
-        Duration::from_millis(500)
+        self.deadline
     }
 
     fn concurrency(&self) -> u16 {
