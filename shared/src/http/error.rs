@@ -66,7 +66,11 @@ impl ClientError {
     /// Reads an answer of 400 and above.
     pub async fn from_response(vendor: &'static str, response: reqwest::Response, now: DateTime<Utc>) -> Self {
         let status = response.status();
-        let after = retry_after(response.headers(), now);
+        let after = match status {
+            // Each answer of GoHighLevel's names the window of its limit, also one that has nothing to do with it.
+            StatusCode::SERVICE_UNAVAILABLE => told_to_wait(response.headers(), now),
+            _ => retry_after(response.headers(), now),
+        };
         let body = bounded_body(response).await;
         Self::from_parts(vendor, status, after, body)
     }
@@ -179,22 +183,35 @@ impl From<ClientError> for StepError {
 /// `Retry-After` in seconds or as a date, else the vendor-specific reset headers of CloudTalk and GoHighLevel
 /// (facts: telephony §1.4, crm_ai §1.3).
 pub fn retry_after(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
-    let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim);
-    let until = |at: DateTime<Utc>| (at - now).to_std().unwrap_or_default();
-    let from_header = text("retry-after").and_then(|value| match value.parse::<f64>() {
-        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
-        Err(_) => httpdate::parse_http_date(value).ok().map(|at| until(at.into())),
-    });
+    let text = |name: &str| text(headers, name);
     let from_cloudtalk = || {
         let at = text("x-cloudtalkapi-resettime")?.parse::<i64>().ok()?;
-        DateTime::from_timestamp(at, 0).map(until)
+        DateTime::from_timestamp(at, 0).map(|at| until(at, now))
     };
     let from_gohighlevel = || {
         let daily = text("x-ratelimit-daily-remaining").is_some_and(|left| left == "0");
         let burst = text("x-ratelimit-interval-milliseconds").and_then(|ms| ms.parse().ok()).map(Duration::from_millis);
         if daily { Some(Duration::from_secs(3600)) } else { burst }
     };
-    from_header.or_else(from_cloudtalk).or_else(from_gohighlevel).map(|d| d.min(LONGEST_PAUSE))
+    told_to_wait(headers, now).or_else(from_cloudtalk).or_else(from_gohighlevel).map(|d| d.min(LONGEST_PAUSE))
+}
+
+/// `Retry-After` itself.
+fn told_to_wait(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
+    let value = text(headers, "retry-after")?;
+    let wait = match value.parse::<f64>() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok()?,
+        Err(_) => until(httpdate::parse_http_date(value).ok()?.into(), now),
+    };
+    Some(wait.min(LONGEST_PAUSE))
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim)
+}
+
+fn until(at: DateTime<Utc>, now: DateTime<Utc>) -> Duration {
+    (at - now).to_std().unwrap_or_default()
 }
 
 /// How long to leave a vendor alone whose answer says that it was the last one for now.
@@ -240,6 +257,18 @@ mod tests {
             assert_eq!(retry_after(&headers, now), Some(Duration::from_secs_f64(seconds.max(0.0))), "{name}: {value}");
         }
         assert_eq!(retry_after(&HeaderMap::new(), now), None);
+    }
+
+    #[tokio::test]
+    async fn a_vendor_that_is_down_has_failed_unless_it_says_when_it_is_back() {
+        let now = at("2026-11-20T09:00:00Z");
+        let answered = async |header: (&str, &str)| {
+            let response = axum::http::Response::builder().status(503).header(header.0, header.1).body("").unwrap();
+            ClientError::from_response("ghl", response.into(), now).await.kind
+        };
+        assert_eq!(answered(("x-ratelimit-interval-milliseconds", "10000")).await, ErrorKind::Broken);
+        let back = ErrorKind::RateLimited { after: Duration::from_secs(17) };
+        assert_eq!(answered(("retry-after", "17")).await, back);
     }
 
     #[test]
