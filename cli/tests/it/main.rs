@@ -2,6 +2,7 @@
 
 mod commands;
 mod demo;
+mod killed;
 mod playback;
 mod program;
 mod reanalyze;
