@@ -13,7 +13,8 @@ use sandbox::CallMode;
 const AT_ONCE: usize = 4;
 /// Between calls of a steady load.
 const BREATH: Duration = Duration::from_millis(150);
-const SAMPLES: [&str; 4] = ["billing", "sales", "support", "appointment"];
+/// With how many requests to the speech server it takes to hear each: one per voice and piece.
+const SAMPLES: [(&str, u64); 4] = [("billing", 2), ("sales", 2), ("support", 2), ("appointment", 2)];
 const RECORDED: [CallMode; 3] = [CallMode::EndedWithUrl, CallMode::EndedThenRecording, CallMode::ApiFallback];
 const MIXED: [CallMode; 6] = [
     CallMode::EndedWithUrl,
@@ -33,6 +34,26 @@ pub struct Placed {
     pub sample: &'static str,
     /// Whether there is a recording of it.
     pub recorded: bool,
+    /// What is to be bought for it.
+    pub needs: Bought,
+}
+
+/// What is paid for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Bought {
+    /// Requests to the speech server.
+    pub speech: u64,
+    /// Judgements of the model.
+    pub judgements: u64,
+}
+
+impl std::iter::Sum for Bought {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), |sum, one| Self {
+            speech: sum.speech + one.speech,
+            judgements: sum.judgements + one.judgements,
+        })
+    }
 }
 
 /// Places calls that were all recorded.
@@ -47,9 +68,11 @@ pub async fn mixed(at: &Installation, count: usize) -> anyhow::Result<Vec<Placed
 
 async fn place(at: &Installation, count: usize, modes: &'static [CallMode]) -> anyhow::Result<Vec<Placed>> {
     let one = |index: usize| async move {
-        let (sample, mode) = (SAMPLES[index % SAMPLES.len()], modes[index % modes.len()]);
+        let ((sample, speech), mode) = (SAMPLES[index % SAMPLES.len()], modes[index % modes.len()]);
         let placed = at.place(at.call(sample).mode(mode)).await?;
-        anyhow::Ok(Placed { id: placed.call_id, sample, recorded: placed.recording_url.is_some() })
+        let recorded = placed.recording_url.is_some();
+        let needs = if recorded { Bought { speech, judgements: 1 } } else { Bought::default() };
+        anyhow::Ok(Placed { id: placed.call_id, sample, recorded, needs })
     };
     stream::iter(0..count).map(one).buffer_unordered(AT_ONCE).try_collect().await
 }

@@ -10,7 +10,11 @@ use shared::{
     queue::Queue,
 };
 
-use crate::{calls::Placed, held, scenario::Story};
+use crate::{
+    calls::{Bought, Placed},
+    held,
+    scenario::Story,
+};
 
 /// All that is left to do gets this long. An open circuit may pause a vendor for most of it.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -36,13 +40,25 @@ pub async fn check(at: &Installation, story: &Story) -> anyhow::Result<()> {
     let state = at.sandbox.state();
     story.calls.iter().try_for_each(|call| held::check(call, &state))?;
     held::check_contacts(&state)?;
-    if story.paid_once {
-        let recorded = story.calls.iter().filter(|call| call.recorded).count() as u64;
-        ensure!(state.openai.chats == recorded, "{} judgements bought for {recorded} calls", state.openai.chats);
-    }
+    let bought = Bought { speech: state.openai.transcriptions, judgements: state.openai.chats };
+    paid(bought, story.calls.iter().map(|call| call.needs).sum(), story.again)?;
     let vanished = at.vanished();
     ensure!(vanished.is_empty(), "ended by themselves: {}", vanished.join(", "));
     queues(at).await
+}
+
+/// Everything was paid for once, but for what may have been bought again.
+fn paid(bought: Bought, needs: Bought, again: Bought) -> anyhow::Result<()> {
+    for (what, bought, needed, again) in [
+        ("requests to the speech server", bought.speech, needs.speech, again.speech),
+        ("judgements", bought.judgements, needs.judgements, again.judgements),
+    ] {
+        ensure!(
+            (needed..=needed + again).contains(&bought),
+            "{bought} {what} were bought; the calls take {needed}, and may take {again} more"
+        );
+    }
+    Ok(())
 }
 
 /// Jobs that are not done, and calls that are not concluded.
@@ -102,4 +118,25 @@ async fn queues(at: &Installation) -> anyhow::Result<()> {
         true
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_what_was_bought_too_often_and_what_was_not() {
+        let needs = Bought { speech: 8, judgements: 4 };
+        let wrong = |speech, judgements, again| {
+            let found = paid(Bought { speech, judgements }, needs, again).err();
+            found.map(|error| error.to_string()).unwrap_or_default()
+        };
+        assert_eq!(wrong(8, 4, Bought::default()), "");
+        assert!(wrong(9, 4, Bought::default()).contains("9 requests to the speech server"));
+        assert!(wrong(8, 5, Bought::default()).contains("5 judgements"));
+        assert!(wrong(7, 4, Bought::default()).contains("take 8"));
+        let again = Bought { speech: 2, judgements: 0 };
+        assert_eq!(wrong(10, 4, again), "");
+        assert!(wrong(11, 4, again).contains("2 more") && wrong(10, 5, again).contains("5 judgements"));
+    }
 }

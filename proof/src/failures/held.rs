@@ -58,8 +58,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::calls::Bought;
 
-    const CALL: Placed = Placed { id: 1_000_000_001, sample: "billing", recorded: true };
+    const CALL: Placed =
+        Placed { id: 1_000_000_001, sample: "billing", recorded: true, needs: Bought { speech: 2, judgements: 1 } };
     const NOTES: [&str; 2] = ["[CloudTalk] Call completed", "[CloudTalk Feedback] Call"];
 
     /// What is found when a CRM holds these notes and the other so many records.

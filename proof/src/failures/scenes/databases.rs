@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proof::{Installation, POOLS, servers::Server};
 
-use super::{at_work, brokers};
+use super::{at_work, brokers, deaths::UNDER_WAY};
 use crate::{calls, scenario::Story};
 
 /// Longer than ingest waits for a commit, so that some webhooks are refused.
@@ -34,7 +34,8 @@ pub async fn everything(at: &Installation) -> anyhow::Result<Story> {
     at.sandbox.clear_faults();
     at.launch_workers()?;
     calls.extend(calls::mixed(at, 4).await?);
-    Ok(Story { calls, figures: vec![format!("{} kills", POOLS.len() + 2)], refused: true, ..Story::default() })
+    let figures = vec![format!("{} kills", POOLS.len() + 2)];
+    Ok(Story { calls, figures, refused: true, again: UNDER_WAY, ..Story::default() })
 }
 
 async fn outage(at: &Installation, verb: &str, away: Duration) -> anyhow::Result<Story> {

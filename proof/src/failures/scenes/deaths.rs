@@ -8,12 +8,18 @@ use sandbox::{Fault, FaultKind, State, Vendor};
 use sqlx::{Connection, PgConnection};
 
 use super::running;
-use crate::{calls, scenario::Story};
+use crate::{
+    calls::{self, Bought},
+    scenario::Story,
+};
 
 /// Calls per kill.
 const CALLS: usize = 6;
 /// Longer than anybody here lives on.
 const HANG: u64 = 60_000;
+/// What one process of each pool may have under way, and has to ask for again when it is killed: its jobs, and in transcribe
+/// four requests of each.
+pub const UNDER_WAY: Bought = Bought { speech: 4 * 4, judgements: 8 };
 const SOON: Duration = Duration::from_secs(40);
 /// DRAIN_SECONDS, and what comes after.
 const DRAINED: Duration = Duration::from_secs(15);
@@ -32,12 +38,12 @@ pub async fn ingest(at: &Installation) -> anyhow::Result<Story> {
     });
     let calls = calls.await?;
     let unanswered = format!("{} connections broken or refused", at.sender.tally().unanswered);
-    Ok(Story { calls, figures: vec![kills(KILLS), unanswered], unanswered: true, paid_once: true, ..Story::default() })
+    Ok(Story { calls, figures: vec![kills(KILLS), unanswered], unanswered: true, ..Story::default() })
 }
 
 /// Intake asks nobody outside, so its database holds it up.
 pub async fn intake(at: &Installation) -> anyhow::Result<Story> {
-    let mut story = Story { figures: vec![kills(2)], paid_once: true, ..Story::default() };
+    let mut story = Story { figures: vec![kills(2)], ..Story::default() };
     for _ in 0..2 {
         let mut connection = PgConnection::connect(at.env().required("DATABASE_URL")?).await?;
         let mut lock = connection.begin().await?;
@@ -55,22 +61,24 @@ pub async fn intake(at: &Installation) -> anyhow::Result<Story> {
 pub async fn fetch(at: &Installation) -> anyhow::Result<Story> {
     let hang = Fault::new(Vendor::Cloudtalk, FaultKind::Hang { ms: HANG });
     let calls = killed_twice(at, "fetch", [hang.clone(), hang], |_| 0).await?;
-    Ok(Story { calls, figures: vec![kills(2)], paid_once: true, ..Story::default() })
+    Ok(Story { calls, figures: vec![kills(2)], ..Story::default() })
 }
 
 /// Killed before and after the words were paid for.
 pub async fn transcribe(at: &Installation) -> anyhow::Result<Story> {
     let [hang, late] = around(|kind| Fault::new(Vendor::Openai, kind).path("/audio"));
     let calls = killed_twice(at, "transcribe", [hang, late], |state| state.openai.transcriptions).await?;
-    Ok(Story { calls, figures: vec![kills(2)], paid_once: true, ..Story::default() })
+    let figures = vec![kills(2), format!("{} requests at the kill", at.sandbox.state().openai.transcriptions)];
+    // The first kill came before anything was answered.
+    Ok(Story { calls, figures, again: Bought { speech: UNDER_WAY.speech, judgements: 0 }, ..Story::default() })
 }
 
 /// Killed before and after the judgement was paid for.
 pub async fn analyze(at: &Installation) -> anyhow::Result<Story> {
     let [hang, late] = around(|kind| Fault::new(Vendor::Openai, kind).path("/chat"));
     let calls = killed_twice(at, "analyze", [hang, late], |state| state.openai.chats).await?;
-    let again = at.sandbox.state().openai.chats;
-    Ok(Story { calls, figures: vec![kills(2), format!("{again} judgements at the kill")], ..Story::default() })
+    let figures = vec![kills(2), format!("{} judgements at the kill", at.sandbox.state().openai.chats)];
+    Ok(Story { calls, figures, again: Bought { speech: 0, judgements: UNDER_WAY.judgements }, ..Story::default() })
 }
 
 /// Killed before and after notes were written.
@@ -78,7 +86,7 @@ pub async fn gohighlevel(at: &Installation) -> anyhow::Result<Story> {
     let [hang, late] = around(|kind| Fault::new(Vendor::Ghl, kind).method("POST").path("/notes"));
     let notes = |state: &State| state.ghl.contacts.iter().map(|contact| contact.notes.len() as u64).sum();
     let calls = killed_twice(at, "sync.gohighlevel", [hang, late], notes).await?;
-    Ok(Story { calls, figures: vec![kills(2)], paid_once: true, ..Story::default() })
+    Ok(Story { calls, figures: vec![kills(2)], ..Story::default() })
 }
 
 /// Killed before and after records were written.
@@ -86,7 +94,7 @@ pub async fn callmind(at: &Installation) -> anyhow::Result<Story> {
     let [hang, late] = around(|kind| Fault::new(Vendor::Callmind, kind));
     let records = |state: &State| state.callmind.records.len() as u64;
     let calls = killed_twice(at, "sync.callmind", [hang, late], records).await?;
-    Ok(Story { calls, figures: vec![kills(2)], paid_once: true, ..Story::default() })
+    Ok(Story { calls, figures: vec![kills(2)], ..Story::default() })
 }
 
 /// What hangs at the vendors outlasts the drain and is given back, without an attempt being spent.
