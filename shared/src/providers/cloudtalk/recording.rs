@@ -56,8 +56,7 @@ impl Opening {
         match (link, api.zip(call.facts.provider_call_id.as_deref())) {
             (Err(Failed { error, ask_api: true }), Some((api, id))) => {
                 if matches!(&error, RecordingError::Step(error) if error.reason == NOT_ALLOWED) {
-                    // Not as a warning: it is said at every look, for as long as the API has no recording either.
-                    tracing::info!("a recording's link lies on a host that {HOSTS} does not allow; the API is asked");
+                    tracing::warn!("a recording's link lies on a host that {HOSTS} does not allow; the API is asked");
                 }
                 self.open_by_id(api, id).await
             }
