@@ -13,6 +13,8 @@ help: ## this list
 demo: ## try it on this machine: nothing to install but Rust and a C compiler, no account, no key
 	cargo run --locked -p cli --bin tapedeck -- demo
 
+# Tests mostly wait, for servers and for time to pass: more of them at once than there are cores.
+test: export RUST_TEST_THREADS ?= 4
 # Built first, so that the servers do not idle through it.
 test: ## every test, against a real PostgreSQL and a real RabbitMQ
 	cargo test $(EVERYTHING) --no-run

@@ -3,4 +3,4 @@
 alter table jobs add column buried_at timestamptz;
 update jobs set buried_at = finished_at where state = 'dead';
 create index jobs_unburied on jobs (finished_at) where state = 'dead' and buried_at is null;
-create index jobs_buried on jobs (queue, buried_at) where buried_at is not null;
+create index jobs_outlived on jobs (queue) where buried_at is not null and state <> 'dead';

@@ -16,7 +16,6 @@ use crate::{
         outage::{PATIENCE, within},
     },
     domain::{JobId, QueueName},
-    letters,
     queue::{QueueError, SharedQueue, Wakeup},
 };
 
@@ -102,10 +101,6 @@ impl Dispatcher {
                 within(PATIENCE, self.take_expired()).await??;
             }
             restored = self.restore_lost().await;
-            // What was lost is known by now, and only that is put there again.
-            if restored.is_ok() {
-                restored = letters::put_right(&self.db, &self.queue, &self.clock).await;
-            }
         }
         // The broker has its share of that time.
         while within(2 * PATIENCE, self.publish_due()).await?? && Instant::now() < *chores_due {}

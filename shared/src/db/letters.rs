@@ -10,6 +10,16 @@ use crate::{
     queue::DeadLetter,
 };
 
+/// Whether a letter is missing, or lies there that should not.
+///
+/// # Errors
+/// When the database is away.
+pub async fn are_wrong(db: &Db) -> sqlx::Result<bool> {
+    let sql = "select exists (select 1 from jobs where state = 'dead' and buried_at is null)
+        or exists (select 1 from jobs where buried_at is not null and state <> 'dead')";
+    on!(db, c => sqlx::query_scalar(sql).fetch_one(c).await)
+}
+
 /// Letters of dead jobs that are not on their queue, the oldest first.
 ///
 /// # Errors
@@ -33,9 +43,9 @@ pub async fn unburied(db: &Db, limit: i64) -> sqlx::Result<Vec<DeadLetter>> {
 ///
 /// # Errors
 /// When the database is away.
-pub async fn outlived(db: &Db, limit: i64) -> sqlx::Result<Vec<(JobId, QueueName)>> {
-    let sql = "select id, queue from jobs where buried_at is not null and state <> 'dead' limit $1";
-    let rows: Vec<(Uuid, String)> = on!(db, c => sqlx::query_as(sql).bind(limit).fetch_all(c).await)?;
+pub async fn outlived(db: &Db) -> sqlx::Result<Vec<(JobId, QueueName)>> {
+    let sql = "select id, queue from jobs where buried_at is not null and state <> 'dead'";
+    let rows: Vec<(Uuid, String)> = on!(db, c => sqlx::query_as(sql).fetch_all(c).await)?;
     Ok(rows.into_iter().map(|(id, queue)| (JobId(id), QueueName::from(queue))).collect())
 }
 
@@ -60,6 +70,6 @@ pub async fn note(db: &Db, jobs: &[JobId], buried_at: Option<DateTime<Utc>>) -> 
 /// # Errors
 /// When the database is away.
 pub async fn lost(db: &Db, queue: &QueueName) -> sqlx::Result<u64> {
-    let sql = "update jobs set buried_at = null where queue = $1 and buried_at is not null";
+    let sql = "update jobs set buried_at = null where queue = $1 and state = 'dead' and buried_at is not null";
     on!(db, c => sqlx::query(sql).bind(queue.as_str()).execute(c).await.map(|done| done.rows_affected()))
 }

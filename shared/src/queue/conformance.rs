@@ -248,6 +248,7 @@ pub async fn publishing_creates_a_missing_queue_and_reports_it(queue: SharedQueu
 
 /// Replaying some jobs takes their letters away and leaves the others.
 pub async fn letters_are_taken_off_one_by_one(queue: SharedQueue) {
+    queue.declare(&[FETCH]).await.unwrap();
     assert_eq!(queue.unbury(&FETCH, &[JobId::new()]).await.unwrap(), 0);
     let letters: [DeadLetter; 4] = std::array::from_fn(|_| letter(&FETCH));
     for letter in &letters {

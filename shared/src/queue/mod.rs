@@ -55,7 +55,8 @@ pub struct DeadLetter {
     pub attempts: i32,
 }
 
-/// What had to be created, by this call or since the last one (publishing and consuming create what is missing).
+/// What had to be created, by this call or since the last one (publishing and consuming create a queue that is missing, but not
+/// its dead-letter queue: whoever does must know that all letters are gone).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Created {
     /// All messages that these should hold are gone: their jobs must be published again.
@@ -88,7 +89,7 @@ pub trait Queue: Send + Sync {
     /// survives the loss of connection, channel and queue. After that, messages in hand can still be settled.
     async fn consume(&self, queue: &QueueName, prefetch: u16, stop: CancellationToken) -> Box<dyn Consumer>;
 
-    /// Puts a letter on `<queue>.dead`.
+    /// Puts a letter on `<queue>.dead`, which was declared.
     async fn bury(&self, letter: &DeadLetter) -> Result<(), QueueError>;
 
     /// Takes the letters of these jobs off `<queue>.dead`, leaving the others. Returns how many were taken. Two at a time hide

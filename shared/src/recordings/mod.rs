@@ -45,12 +45,12 @@ pub enum StoreError {
     Refused(String),
 }
 
-/// A store that refuses is tried again, too: what keeps it from working concerns every call, and somebody will mend it.
+/// A store that refuses is tried again, too: what keeps it from working concerns every call, and somebody will mend it. So is
+/// one that lacks what it was just asked to keep; where a recording itself is asked for, that is for the caller to tell.
 impl From<StoreError> for StepError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unreachable(_) => Self::retry("store-unreachable", error),
-            StoreError::NotFound(_) => Self::fail("recording-gone", error),
+            StoreError::Unreachable(_) | StoreError::NotFound(_) => Self::retry("store-unreachable", error),
             StoreError::Refused(_) => Self::retry("store-refuses", error),
         }
     }

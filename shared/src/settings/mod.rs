@@ -73,9 +73,9 @@ pub fn unknown(env: &Env) -> Vec<Unknown> {
     let strange = |name: &str, value: &str| {
         let ours = OURS.iter().any(|prefix| name.starts_with(prefix));
         let ours = ours && !is_service_link(name, value);
-        let filed =
-            env.in_file(name) && !OTHERS.iter().any(|prefix| name.starts_with(prefix)) && !name.ends_with("_PROXY");
-        let slip = || name.len() >= LONG && nearest(name, &known).is_some_and(|(_, far)| far <= 1);
+        let of_others = OTHERS.iter().any(|prefix| name.starts_with(prefix)) || name.ends_with("_PROXY");
+        let filed = env.in_file(name) && !of_others;
+        let slip = || !of_others && name.len() >= LONG && nearest(name, &known).is_some_and(|(_, far)| far <= 1);
         is_name(name) && !known.contains(&name) && (ours || filed || slip())
     };
     let strange = env.vars().filter(|(name, value)| strange(name, value)).map(|(name, _)| Unknown {

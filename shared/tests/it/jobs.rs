@@ -36,6 +36,7 @@ on_both_databases! {
     events_with_a_common_phone_number_become_one_call,
     the_dispatcher_sees_what_is_due_and_nothing_else,
     noting_a_publication_late_does_not_undo_a_retry,
+    who_comes_early_by_their_clock_keeps_the_only_message,
     stats_count_what_waits_and_what_is_dead,
 }
 
@@ -323,6 +324,20 @@ async fn noting_a_publication_late_does_not_undo_a_retry(db: Db) {
     let mut tx = db.begin().await.unwrap();
     let due = db::jobs::due(&db, &mut tx, 9, grace).await.unwrap();
     assert_eq!(due.iter().map(|d| d.id).collect::<Vec<_>>(), [failed.id]);
+}
+
+async fn who_comes_early_by_their_clock_keeps_the_only_message(db: Db) {
+    let new = |step| NewJob::step(step, CallId::new(), Wake::No);
+    let (alone, published, due) = (new(Step::Fetch), new(Step::Analyze), new(Step::Transcribe));
+    let soon = now() + TimeDelta::seconds(9);
+    let mut tx = db.begin().await.unwrap();
+    db::jobs::add(&mut tx, &[(alone.clone(), None), (published.clone(), None)], soon, soon).await.unwrap();
+    db::jobs::add(&mut tx, &[(due.clone(), None)], now(), now()).await.unwrap();
+    db::jobs::published(&mut tx, &[alone.id, due.id]).await.unwrap();
+    tx.commit().await.unwrap();
+    let ids = [alone.id, published.id, due.id, JobId::new()];
+    assert_eq!(db::jobs::early(&db, &ids, now()).await.unwrap(), [alone.id]);
+    assert_eq!(db::jobs::early(&db, &ids, soon).await.unwrap(), []);
 }
 
 async fn stats_count_what_waits_and_what_is_dead(db: Db) {

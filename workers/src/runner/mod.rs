@@ -14,6 +14,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use shared::{
     dispatcher::Dispatcher,
     domain::{QueueName, Step},
+    letters,
     publisher::Publisher,
     service::App,
 };
@@ -64,6 +65,8 @@ pub async fn run_lanes(app: App, lanes: Lanes, tuning: Tuning, stop: Cancellatio
     let background = CancellationToken::new();
     let tasks = TaskTracker::new();
     tasks.spawn(dispatcher(&app).run(background.clone()));
+    let App { db, queue, clock, .. } = app.clone();
+    tasks.spawn(letters::keep(db, queue, clock, background.clone()));
     tasks.spawn(leases::keep(worker.clone(), background.clone()));
     tasks.spawn(gauges::keep(app.clone(), background.clone()));
 

@@ -11,7 +11,7 @@ use shared::{
         self, Db, outage,
         settle::{End, Settlement},
     },
-    domain::{Job, JobId, Outcome, StepError, Verdict},
+    domain::{Job, JobId, Outcome, StepError, Verdict, VerdictExt},
     publisher::Publisher,
     queue::{Delivered, SharedQueue},
     replay::{Which, replay},
@@ -188,7 +188,9 @@ impl Worker {
         if !schedule::is_last(error.verdict, job.attempt) {
             return Err(error);
         }
-        let Outcome { writes, next, .. } = step.given_up(job).await?;
+        let giving_up = AssertUnwindSafe(step.given_up(job)).catch_unwind();
+        let given_up = outage::within(outage::PATIENCE, giving_up).await.or_ours()?;
+        let Outcome { writes, next, .. } = given_up.unwrap_or_else(|_| Ok(Outcome::default()))?;
         error.writes.extend(writes);
         error.next.extend(next);
         Err(error)

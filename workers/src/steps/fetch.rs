@@ -206,6 +206,10 @@ impl Run for Fetch {
     async fn given_up(&self, job: &Job) -> Result<Outcome, StepError> {
         let Some(id) = job.call_id else { return Ok(Outcome::default()) };
         Ok(match db::calls::find(&self.db, id).await.or_ours()? {
+            // What the provider wrote down is there all the same.
+            Some(call) if call.id == id && call.facts.words => {
+                Outcome { next: vec![NewJob::step(Step::Transcribe, id, Wake::No)], ..Outcome::default() }
+            }
             Some(call) if call.id == id => self.concluded(&call, Conclusion::RecordingMissing),
             Some(survivor) => Outcome::merged(job, survivor.id),
             None => Outcome::default(),

@@ -6,7 +6,9 @@ use anyhow::anyhow;
 use async_trait::async_trait;
 use shared::{
     db::{self, Db},
-    domain::{Delivery, Job, Milestone, Outcome, Reason, Report, Step, StepError, VerdictExt, Write},
+    domain::{
+        Absence, Conclusion, Delivery, Job, Milestone, Outcome, Reason, Report, Step, StepError, VerdictExt, Write,
+    },
     links::Links,
     service::App,
     sinks::{Sink, Sinks},
@@ -57,6 +59,10 @@ impl Run for Sync {
         let has_merged = found.family.len() > 1;
         if has_merged {
             report.merged = db::calls::merged_into(&self.db, id).await.or_ours()?;
+        }
+        if report.recording.is_none() && report.call.conclusion == Some(Conclusion::RecordingMissing) {
+            // While its fetch is tried once more, too: what was told stays until the recording is there.
+            report.absence.get_or_insert(Absence::Missing(String::new()));
         }
         report.recording_link = has_recording(&report).then(|| self.links.link(&report.call)).flatten();
         // Another one's job may have written something whose reply was lost.

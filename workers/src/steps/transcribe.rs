@@ -16,7 +16,7 @@ use shared::{
     env::{Env, EnvError},
     ledger::Ledger,
     providers::Providers,
-    recordings::{self, SharedRecordings},
+    recordings::{self, SharedRecordings, StoreError},
     service::App,
     sinks::Sinks,
     speech::{self, Heard, Kept, Speech},
@@ -71,7 +71,10 @@ impl Transcribe {
     async fn download(&self, recording: &Recording) -> Result<NamedTempFile, StepError> {
         let file = NamedTempFile::new_in(&self.spool).or_retry("no-space")?;
         let handle = file.reopen().or_retry("no-space")?;
-        let mut bytes = self.recordings.get(&recording.object_key, None).await?;
+        let mut bytes = self.recordings.get(&recording.object_key, None).await.map_err(|error| match error {
+            StoreError::NotFound(_) => StepError::fail("recording-gone", error),
+            error => error.into(),
+        })?;
         let mut handle = tokio::fs::File::from_std(handle);
         while let Some(chunk) = bytes.try_next().await.or_retry("store-unreachable")? {
             handle.write_all(&chunk).await.or_retry("no-space")?;

@@ -127,7 +127,10 @@ async fn left_alone(app: &App) {
 }
 
 async fn broker(app: &App, kind: String) -> anyhow::Result<String> {
-    app.queue.declare(&workers::pipeline::queues(app)).await?;
+    // Not declared: a queue that has to be made is for whoever then knows what is missing in it.
+    for queue in workers::pipeline::queues(app) {
+        app.queue.depth(&queue).await?;
+    }
     Ok(kind)
 }
 

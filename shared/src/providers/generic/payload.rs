@@ -216,12 +216,24 @@ fn phone(value: &Value) -> Option<Phone> {
     Phone::parse(&loose::text(value)?)
 }
 
+/// What systems write that have none. Taken for an id it would make one call of all that say so.
+const NO_IDS: [&str; 7] = ["n/a", "na", "none", "nil", "unknown", "not available", "anonymous"];
+
+/// A place in a template that nobody filled: `{{call.id}}`, `${id}`, `<callid>`, `%UNIQUEID%`.
+fn is_unfilled(text: &str) -> bool {
+    let within = |open: &str, close: &str| text.starts_with(open) && text.ends_with(close) && text.len() > 2;
+    within("{", "}") || within("${", "}") || within("<", ">") || within("%", "%") || within("[", "]")
+}
+
 /// An id, as text, whatever is in it; or why that cannot be kept. What says nothing (`0`, `--`) is no id.
 fn id(value: &Value) -> Option<Result<String, &'static str>> {
     if loose::is_rounded(value) {
         return Some(Err(ROUNDED));
     }
     let text = loose::text(value).filter(|text| text.chars().any(|c| c.is_alphanumeric() && c != '0'))?;
+    if NO_IDS.contains(&text.to_lowercase().as_str()) || is_unfilled(&text) {
+        return None;
+    }
     Some(if text.len() > LONGEST_ID {
         Err("longer than 512 bytes")
     } else if text.contains(['\n', '\r', '\t', '\u{2028}', '\u{2029}']) {

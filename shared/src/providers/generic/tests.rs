@@ -298,6 +298,14 @@ fn says_what_is_wrong_with_a_body() {
 }
 
 #[test]
+fn what_stands_where_there_is_no_id_makes_no_calls_one() {
+    let ended = |id: &str| json!({"event": "call.ended", "call_id": id, "customer_number": "+393501234567"});
+    for no_id in ["N/A", "Not available", "unknown", "<callid>", "%UNIQUEID%", "{{call.id}}", "${id}", "[id]"] {
+        assert_eq!(read(&ended(no_id)).1.provider_call_id, None, "{no_id}");
+    }
+}
+
+#[test]
 fn a_calls_id_is_kept_whatever_is_in_it_and_refused_rather_than_shortened() {
     let ended = |id: Value| json!({"event": "call.ended", "call_id": id, "customer_number": "+393501234567"});
     let longest = "x".repeat(512);

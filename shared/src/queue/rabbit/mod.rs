@@ -93,14 +93,14 @@ impl RabbitQueue {
 impl Queue for RabbitQueue {
     async fn declare(&self, queues: &[QueueName]) -> Result<Created, QueueError> {
         for queue in queues {
+            self.inner.topology.ensure_dead(queue).await?;
             self.inner.topology.ensure(queue).await?;
         }
         Ok(self.inner.topology.report_created(queues))
     }
 
     async fn publish(&self, wakeup: &Wakeup) -> Result<(), QueueError> {
-        let name = self.inner.topology.name(&wakeup.queue);
-        self.inner.put(&wakeup.queue, &name, &message::wakeup(wakeup)).await
+        self.inner.put(&wakeup.queue, &message::wakeup(wakeup)).await
     }
 
     async fn consume(&self, queue: &QueueName, prefetch: u16, stop: CancellationToken) -> Box<dyn Consumer> {
@@ -109,7 +109,7 @@ impl Queue for RabbitQueue {
 
     async fn bury(&self, letter: &DeadLetter) -> Result<(), QueueError> {
         let name = self.inner.topology.dead_name(&letter.queue);
-        self.inner.put(&letter.queue, &name, &message::letter(letter)).await
+        stored(self.inner.publisher.publish(&name, &message::letter(letter)).await?, &name)
     }
 
     async fn unbury(&self, queue: &QueueName, jobs: &[JobId]) -> Result<usize, QueueError> {
@@ -144,20 +144,24 @@ impl Queue for RabbitQueue {
 }
 
 impl Inner {
-    /// Publishes to the queue of that name, which is `queue` or its dead-letter queue. If it was deleted it is created
-    /// again, and reported by the next `declare`.
-    async fn put(&self, queue: &QueueName, name: &str, message: &Message) -> Result<(), QueueError> {
-        if let Published::Stored = self.publisher.publish(name, message).await? {
+    /// Publishes to the queue. If it was deleted it is created again, and reported by the next `declare`.
+    async fn put(&self, queue: &QueueName, message: &Message) -> Result<(), QueueError> {
+        let name = self.topology.name(queue);
+        if let Published::Stored = self.publisher.publish(&name, message).await? {
             return Ok(());
         }
         // One after the other: when a queue is gone, everybody notices at once.
         let _repairing = self.repair.lock().await;
         self.topology.ensure(queue).await?;
-        match self.publisher.publish(name, message).await? {
-            Published::Stored => Ok(()),
-            Published::NoQueue => Err(QueueError::Refused(format!("there is no queue {name}"))),
-            Published::NotStored => Err(QueueError::Refused(format!("{name} cannot store it"))),
-        }
+        stored(self.publisher.publish(&name, message).await?, &name)
+    }
+}
+
+fn stored(published: Published, name: &str) -> Result<(), QueueError> {
+    match published {
+        Published::Stored => Ok(()),
+        Published::NoQueue => Err(QueueError::Refused(format!("there is no queue {name}"))),
+        Published::NotStored => Err(QueueError::Refused(format!("{name} cannot store it"))),
     }
 }
 

@@ -62,13 +62,19 @@ impl Topology {
         format!("{}.dead", self.name(queue))
     }
 
-    /// Makes sure that the queue and its dead-letter queue exist.
-    pub async fn ensure(&self, queue: &QueueName) -> Result<(), QueueError> {
-        let (name, dead) = (self.name(queue), self.dead_name(queue));
+    /// Makes sure that its dead-letter queue exists.
+    pub async fn ensure_dead(&self, queue: &QueueName) -> Result<(), QueueError> {
+        let dead = self.dead_name(queue);
         if self.depth(&dead).await?.is_none() {
             self.declare(&dead, quorum([("x-delivery-limit", NO_DELIVERY_LIMIT.into())])).await?;
             lock(&self.created_dead).insert(queue.clone());
         }
+        Ok(())
+    }
+
+    /// Makes sure that the queue exists.
+    pub async fn ensure(&self, queue: &QueueName) -> Result<(), QueueError> {
+        let (name, dead) = (self.name(queue), self.dead_name(queue));
         if self.depth(&name).await?.is_none() {
             if lock(&self.seen).contains(queue) {
                 sleep(BEFORE_MAKING_AGAIN).await;

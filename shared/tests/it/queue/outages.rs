@@ -70,6 +70,19 @@ async fn rebuilds_a_deleted_queue_and_says_so() {
 }
 
 #[tokio::test]
+async fn that_all_letters_are_gone_is_told_although_another_process_made_the_queue_again() {
+    broker::with(async |broker| {
+        let (queue, other) = (broker.queue(), broker.queue());
+        queue.declare(&[FETCH]).await.unwrap();
+        broker.delete(&broker.name(&FETCH)).await;
+        broker.delete(&format!("{}.dead", broker.name(&FETCH))).await;
+        eventually("another publishes again", async || other.publish(&wakeup(&FETCH)).await.is_ok()).await;
+        assert_eq!(queue.declare(&[FETCH]).await.unwrap(), Created { queues: vec![], dead: vec![FETCH] });
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_goes_wrong_on_one_channel_disturbs_no_other() {
     broker::with(async |broker| {
         let queue = broker.queue();

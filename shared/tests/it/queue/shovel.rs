@@ -29,6 +29,7 @@ async fn a_letter_that_was_shovelled_back_was_dead() {
     broker::with(async |broker| {
         let queue = broker.queue();
         let letter = letter(&FETCH);
+        queue.declare(&[FETCH]).await.unwrap();
         queue.bury(&letter).await.unwrap();
         let dead = broker.get_soon(&format!("{}.dead", broker.name(&FETCH))).await;
         let headers = dead.properties.headers().clone().unwrap();
@@ -56,6 +57,7 @@ async fn a_letter_that_was_shovelled_back_was_dead() {
 async fn a_message_that_no_worker_survives_ends_among_the_dead_and_can_come_back() {
     broker::with(async |broker| {
         let queue = broker.queue();
+        queue.declare(&[FETCH]).await.unwrap();
         let sent = wakeup(&FETCH);
         queue.publish(&sent).await.unwrap();
         let (name, dead) = (broker.name(&FETCH), format!("{}.dead", broker.name(&FETCH)));
