@@ -126,9 +126,9 @@ pub async fn unfinished(db: &Db) -> sqlx::Result<i64> {
 pub enum Which {
     /// These, whatever their step, as far as they are dead (or skipped).
     Jobs(Vec<JobId>),
-    /// The dead jobs of a call.
+    /// The dead jobs of a call, and those that had nothing to do because something was switched off.
     Call(CallId),
-    /// Dead jobs, oldest first.
+    /// Dead jobs, oldest first; with the reason that something was switched off, those that had nothing to do then.
     Dead {
         /// Of one queue only.
         queue: Option<QueueName>,
@@ -137,6 +137,14 @@ pub enum Which {
         /// At most so many.
         limit: i64,
     },
+}
+
+/// Reasons of jobs that had nothing to do, and would have something once a setting is there.
+pub const SWITCHED_OFF: [&str; 3] = ["no-speech-server", "no-model", "sink-not-configured"];
+
+/// The state of jobs that are replayed by this reason.
+pub(super) fn replayed_from(reason: Option<&str>) -> &'static str {
+    if reason.is_some_and(|reason| SWITCHED_OFF.contains(&reason)) { "skipped" } else { "dead" }
 }
 
 /// Makes dead jobs due again with fresh attempts. Returns which.
@@ -157,11 +165,17 @@ pub async fn replay(db: &Db, which: &Which, now: DateTime<Utc>) -> sqlx::Result<
                 query.push(if ids.is_empty() { "null)" } else { ")" });
             }
             Which::Call(call) => {
-                query.push("state = 'dead' and call_id = ").push_bind(call.0);
+                query.push("call_id = ").push_bind(call.0).push(" and (state = 'dead' or (state = 'skipped' and reason in (");
+                let mut list = query.separated(", ");
+                for reason in SWITCHED_OFF {
+                    list.push_bind(reason);
+                }
+                query.push(")))");
             }
             Which::Dead { queue, reason, limit } => {
                 // Said twice: somebody else may replay it between the choice and the change.
-                query.push("state = 'dead' and id in (select id from jobs where state = 'dead'");
+                let state = replayed_from(reason.as_deref());
+                query.push("state = ").push_bind(state).push(" and id in (select id from jobs where state = ").push_bind(state);
                 if let Some(queue) = queue {
                     query.push(" and queue = ").push_bind(queue.as_str().to_owned());
                 }

@@ -33,6 +33,7 @@ on_both_databases! {
     a_recording_that_is_stored_cannot_be_concluded_away,
     a_snooze_spends_no_attempt_and_a_retry_does,
     a_dead_job_is_replayed_with_fresh_attempts,
+    what_was_skipped_because_something_was_off_is_caught_up_on,
     events_with_a_common_phone_number_become_one_call,
     the_dispatcher_sees_what_is_due_and_nothing_else,
     noting_a_publication_late_does_not_undo_a_retry,
@@ -265,6 +266,29 @@ async fn a_dead_job_is_replayed_with_fresh_attempts(db: Db) {
         assert_eq!(db::jobs::replay(&db, &other, now()).await.unwrap(), []);
         assert_eq!(db::jobs::replay(&db, &which, now()).await.unwrap().len(), 1, "{which:?}");
         assert_eq!(db::jobs::replay(&db, &which, now()).await.unwrap(), [], "replayed once");
+    }
+}
+
+async fn what_was_skipped_because_something_was_off_is_caught_up_on(db: Db) {
+    let owner = Uuid::now_v7();
+    let call = call(&db, "a", &CallFacts::default()).await;
+    let all = Which::Dead { queue: None, reason: None, limit: 9 };
+    let off = |reason: &str| Which::Dead { queue: None, reason: Some(reason.into()), limit: 9 };
+    let id = add(&db, NewJob::step(Step::Transcribe, call, Wake::No), now()).await;
+    for (reason, which, replayed) in [
+        ("no-speech-server", off("no-speech-server"), 1),
+        ("no-speech-server", Which::Call(call), 1),
+        ("no-speech-server", all, 0),
+        ("no-speech-server", off("no-model"), 0),
+        ("too-short", off("too-short"), 0),
+        ("too-short", Which::Call(call), 0),
+    ] {
+        let job = claim(&db, id, owner).await.expect("due again");
+        assert!(end(&db, owner, ended(job, End::Done { skipped: Some(reason.into()) })).await);
+        assert_eq!(db::jobs::replay(&db, &which, now()).await.unwrap().len(), replayed, "{reason} {which:?}");
+        if replayed == 0 {
+            assert_eq!(db::jobs::replay(&db, &Which::Jobs(vec![id]), now()).await.unwrap().len(), 1);
+        }
     }
 }
 

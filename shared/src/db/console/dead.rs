@@ -6,7 +6,7 @@ use sqlx::QueryBuilder;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::super::Db;
+use super::super::{Db, jobs::replayed_from};
 
 /// Which of them; all of it together.
 #[derive(Debug, Clone, Default)]
@@ -65,7 +65,8 @@ pub async fn dead_groups(db: &Db) -> sqlx::Result<Vec<DeadGroup>> {
     on!(db, c => sqlx::query_as(sql).fetch_all(c).await)
 }
 
-/// The jobs that fit, oldest first: in the order in which they would be replayed.
+/// The jobs that fit, oldest first: in the order in which they would be replayed. With the reason that something was switched
+/// off, those that had nothing to do then.
 ///
 /// # Errors
 /// When the database is away.
@@ -75,8 +76,9 @@ pub async fn dead(db: &Db, filter: &DeadFilter) -> sqlx::Result<Vec<DeadJob>> {
             "select j.id, j.queue, c.id as call_id, c.provider_call_id, j.reason, j.error, j.attempt as attempts,
                 j.finished_at
             from jobs j left join events e on e.id = j.event_id left join calls c on c.id = coalesce(j.call_id, e.call_id)
-            where j.state = 'dead'",
+            where j.state = ",
         );
+        query.push_bind(replayed_from(filter.reason.as_deref()));
         if let Some(queue) = &filter.queue {
             query.push(" and j.queue = ").push_bind(queue.clone());
         }
