@@ -189,7 +189,13 @@ async fn the_api_says_not_yet_and_never_also_inside_an_answer_of_200() {
 #[tokio::test]
 async fn without_a_way_to_the_recording_it_says_which_setting_opens_one() {
     let only_links = with(&[]);
-    let (reason, verdict, text) = step(open(&only_links, &call(Some("778812"), None)).await.unwrap_err());
+    let mut unlinked = call(Some("778812"), None);
+    assert!(matches!(open(&only_links, &unlinked).await, Err(RecordingError::NotReady)), "the link may still come");
+    unlinked.created_at = "2026-11-20T06:59:00Z".parse().unwrap();
+    unlinked.facts.recorded = None;
+    assert!(matches!(open(&only_links, &unlinked).await, Err(RecordingError::Never(_))), "nobody promised one");
+    unlinked.facts.recorded = Some(true);
+    let (reason, verdict, text) = step(open(&only_links, &unlinked).await.unwrap_err());
     assert_eq!((reason.as_ref(), verdict), ("no-way-to-fetch", Verdict::Fail));
     assert!(text.contains("CLOUDTALK_API_KEY_ID"), "{text}");
 

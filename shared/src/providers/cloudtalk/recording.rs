@@ -23,8 +23,8 @@ use crate::{
 
 /// Where links of CloudTalk itself lie.
 const HOST: &str = "my.cloudtalk.io";
-/// A call that no event has named by id yet is given this long: the webhook of its recording brings the id.
-const NAMELESS: TimeDelta = TimeDelta::hours(2);
+/// A call is given this long until the webhook of its recording brings what leads there: the link, or its id.
+const TOLD: TimeDelta = TimeDelta::hours(2);
 
 const NOT_ALLOWED: &str = "recording-host-not-allowed";
 
@@ -86,10 +86,15 @@ impl Opening {
     }
 
     fn no_way(&self, api: Option<&Api>, call: &Call) -> RecordingError {
-        let what = if api.is_none() {
-            format!("no webhook brought a recording URL, and {KEY_ID} and {KEY_SECRET} are not set")
-        } else if self.clock.now() - call.created_at < NAMELESS {
+        if self.clock.now() - call.created_at < TOLD {
             return RecordingError::NotReady;
+        }
+        let what = if api.is_none() {
+            let what = format!("no webhook brought a recording URL, and {KEY_ID} and {KEY_SECRET} are not set");
+            if call.facts.recorded != Some(true) && !call.facts.recording_announced {
+                return RecordingError::Never(what);
+            }
+            what
         } else {
             "no webhook brought a recording URL or call_id: add call_id to the workflow's values".to_owned()
         };
