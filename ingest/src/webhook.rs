@@ -114,7 +114,10 @@ impl Endpoint {
         let Ok(verified) = verified else { return unverified() };
         let mut event = match self.source.receive(&self.route, verified) {
             Ok(event) => event,
-            Err(unusable) => return refused("unusable", "unread", problem(unusable)),
+            Err(unusable) => {
+                tracing::info!(why = %unusable, "webhook cannot be used");
+                return refused("unusable", "unread", problem(unusable));
+            }
         };
         let kind = label(&event.kind);
         Span::current().record("kind", event.kind.as_str());

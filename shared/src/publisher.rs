@@ -52,8 +52,9 @@ impl Publisher {
         Self { single, shared }
     }
 
-    /// Publishes a wake-up soon; `publish_at` is what the row says. Intake is short, and a message costs the broker more than intake costs us: wake-ups that wait
-    /// at the same moment share one, as their webhooks shared a commit. Every other step's go alone, to whichever worker is free.
+    /// Publishes a wake-up soon; `publish_at` is what the row says. Intake is short, and a message costs the broker more than
+    /// intake costs us: wake-ups that wait at the same moment share one, as their webhooks shared a commit. Every other step's go
+    /// alone, to whichever worker is free.
     pub fn publish(&self, job: JobId, queue: QueueName, traceparent: Option<String>, publish_at: DateTime<Utc>) {
         let shares = queue.as_str() == Step::Intake.as_str();
         let wakeup = (Wakeup::new(job, queue, traceparent), publish_at);

@@ -13,7 +13,7 @@ use shared::{
         self, console,
         spending::{self, Sum},
     },
-    domain::{Call, Micros, Report, usd},
+    domain::{Call, Conclusion, Micros, Report, usd},
     env::Env,
     naming::{self, Named},
     service::{App, Role},
@@ -105,11 +105,7 @@ impl List {
 
 fn row(line: &console::CallLine) -> [String; 8] {
     let facts = &line.call.facts;
-    let stands = match (line.dead_jobs, line.call.conclusion) {
-        (0, None) => "at work".to_owned(),
-        (0, Some(conclusion)) => conclusion.as_str().to_owned(),
-        (dead, _) => format!("{dead} failed for good"),
-    };
+    let stands = stands(line.dead_jobs, line.call.conclusion);
     [
         line.call.created_at.format("%Y-%m-%d %H:%M:%S").to_string(),
         line.call.provider.to_string(),
@@ -134,6 +130,8 @@ impl Show {
         let jobs = console::jobs(&app.db, call.id).await?;
         let cost = spending::of(&app.db, call.id).await?.iter().map(Sum::cost).sum();
         known(&call, &report, app.links.link(&call), cost);
+        let dead = jobs.iter().filter(|job| job.state == "dead").count();
+        println!("{:12} {}", "stands", stands(dead as i64, call.conclusion));
         println!();
         let rows: Vec<_> = jobs.iter().map(job_row).collect();
         table::print(["STEP", "STATE", "TRIES", "SINCE", "WHY"], &rows);
@@ -147,6 +145,14 @@ async fn named(app: &App, name: &str) -> anyhow::Result<Call> {
         Named::One(call) => Ok(*call),
         Named::Nobody => bail!("no call {name}"),
         Named::Several(candidates) => bail!("{name} may be several calls; say which: {}", candidates.join(", ")),
+    }
+}
+
+fn stands(dead: i64, conclusion: Option<Conclusion>) -> String {
+    match (dead, conclusion) {
+        (0, None) => "at work".to_owned(),
+        (0, Some(conclusion)) => conclusion.as_str().to_owned(),
+        (dead, _) => format!("{dead} failed for good"),
     }
 }
 
@@ -172,7 +178,6 @@ fn known(call: &Call, report: &Report, link: Option<String>, cost: Option<Micros
     line("transcript", report.transcript.as_ref().map(|t| format!("{} turns, {} words", t.turns.len(), t.words())));
     line("summary", report.feedback.as_ref().map(|f| f.judged.summary.clone()));
     line("cost", cost.filter(|cost| *cost > 0).map(|cost| format!("{} USD", usd(cost))));
-    line("stands", Some(call.conclusion.map_or("at work", |c| c.as_str()).to_owned()));
 }
 
 fn job_row(job: &console::JobLine) -> [String; 5] {

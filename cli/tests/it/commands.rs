@@ -171,6 +171,12 @@ fn a_command_that_only_reads_leaves_the_broker_alone() {
     broker.set_nonblocking(true).unwrap();
     let url = format!("amqp://guest:guest@{}", broker.local_addr().unwrap());
     let settings = [("TAPEDECK_DATA", "data"), ("AMQP_URL", url.as_str())];
+    let nothing = run(&["calls", "list"], directory.path(), &settings);
+    assert!(
+        !nothing.status.success() && !directory.path().join("data").exists(),
+        "it makes no data where there is none"
+    );
+    printed(&run(&["migrate"], directory.path(), &settings));
     for command in
         [&["calls", "list"][..], &["dead", "list"], &["dead", "show"], &["dead", "replay", "--all", "--dry-run"]]
     {

@@ -1,7 +1,7 @@
 //! Which backends the settings choose: Postgres or SQLite, RabbitMQ or memory, S3 or a directory.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -51,6 +51,12 @@ pub(super) async fn database(env: &Env, role: Role, clock: &Clock) -> anyhow::Re
         (None, Role::Whole) => Some(Arc::new(DirectoryLock::take(&directory(env)?)?)),
         _ => None,
     };
+    if role == Role::Reader {
+        let file = Path::new(env.var("TAPEDECK_DATA").unwrap_or(recordings::DATA)).join("tapedeck.db");
+        if env.var("DATABASE_URL").is_none() && !file.exists() {
+            bail!("there is no data here: no {}; set DATABASE_URL, or TAPEDECK_DATA", file.display());
+        }
+    }
     let db = open(env).await?;
     if matches!(db, Db::Sqlite(_)) {
         db.migrate().await.context("cannot bring the database up to date")?;

@@ -31,14 +31,21 @@ const CONNECTIONS: usize = 4096;
 const DRAIN: &str = "DRAIN_SECONDS";
 const DRAIN_SECONDS: f64 = 25.0;
 
-/// Listens on `HOST` (every address by default) and the port set by `name`, `default` where it is not set. Port 0 takes any
-/// free one.
+/// `HOST` (every address by default) and the port set by `name`, `default` where it is not set.
+///
+/// # Errors
+/// When one of them is none.
+pub fn address(env: &Env, name: &str, default: u16) -> Result<SocketAddr, EnvError> {
+    let host: IpAddr = env.parsed("HOST", Ipv4Addr::UNSPECIFIED.into())?;
+    Ok(SocketAddr::new(host, env.parsed(name, default)?))
+}
+
+/// Listens on [`address`]. Port 0 takes any free one.
 ///
 /// # Errors
 /// When the port is not a number, or taken.
 pub async fn bind(env: &Env, name: &str, default: u16) -> anyhow::Result<TcpListener> {
-    let host: IpAddr = env.parsed("HOST", Ipv4Addr::UNSPECIFIED.into())?;
-    let address = SocketAddr::new(host, env.parsed(name, default)?);
+    let address = address(env, name, default)?;
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}, see {name}"))
 }
 

@@ -14,7 +14,10 @@ pub(super) async fn keep(app: App, stop: CancellationToken) {
     let all: HashSet<String> = pipeline::queues(&app).iter().map(|queue| queue.as_str().to_owned()).collect();
     while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
         let now = app.clock.now();
-        let Ok(stats) = db::jobs::stats(&app.db, now).await else { continue };
+        // Both before anything is shown: a scrape shall find all of it, of one moment.
+        let (Ok(stats), Ok(next)) = (db::jobs::stats(&app.db, now).await, db::jobs::next_due(&app.db).await) else {
+            continue;
+        };
         let idle = all.iter().filter(|queue| !stats.iter().any(|s| &s.queue == *queue));
         for queue in idle {
             show(queue, 0, 0, 0.0);
@@ -23,10 +26,8 @@ pub(super) async fn keep(app: App, stop: CancellationToken) {
             let age = s.oldest_due.map_or(0.0, |due| (now - due).as_seconds_f64().max(0.0));
             show(&s.queue, s.waiting, s.dead, age);
         }
-        if let Ok(next) = db::jobs::next_due(&app.db).await {
-            let lag = next.map_or(0.0, |at| (now - at).as_seconds_f64().max(0.0));
-            metrics::gauge!("tapedeck_dispatcher_lag_seconds").set(lag);
-        }
+        let lag = next.map_or(0.0, |at| (now - at).as_seconds_f64().max(0.0));
+        metrics::gauge!("tapedeck_dispatcher_lag_seconds").set(lag);
     }
 }
 

@@ -258,7 +258,8 @@ fn note(settlement: &Settlement, took: Duration) {
             "skipped"
         }
         End::Again { due_at, verdict, reason, error, counts, .. } => {
-            if *counts {
+            // An account without credit comes back by itself, but only after somebody has paid.
+            if *counts || *reason == "quota-exhausted" {
                 tracing::warn!(outcome = verdict, %reason, error, %due_at, duration_ms, "failed; will be tried again");
             } else {
                 tracing::info!(outcome = verdict, %reason, error, %due_at, duration_ms, "comes back later");

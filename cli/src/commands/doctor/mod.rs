@@ -4,13 +4,14 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
+use console::Access;
 use shared::{
     budgets::{Budgets, Why},
     domain::{ProviderId, Step},
     env::Env,
     model::Model,
-    service::{App, Role},
+    service::{App, Role, listen},
     settings,
     speech::Speech,
 };
@@ -39,10 +40,11 @@ pub async fn run(env: Env) -> anyhow::Result<ExitCode> {
     let backends = backends(&app).await;
     let vendors = vendors(&app).await;
     let workers = report("workers", steps(&app));
+    let listeners = report("listeners", listeners(&app.env));
     notes(&app);
     left_alone(&app).await;
     app.close().await;
-    Ok(if backends && vendors && workers { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if backends && vendors && workers && listeners { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn backends(app: &App) -> bool {
@@ -92,6 +94,15 @@ fn steps(app: &App) -> anyhow::Result<String> {
         }
         Ok("every step has what it needs".to_owned())
     })
+}
+
+/// Whether ingest and the console would listen, as far as the settings go: whoever runs already has the ports.
+fn listeners(env: &Env) -> anyhow::Result<String> {
+    tracing::subscriber::with_default(tracing::subscriber::NoSubscriber::default(), || Access::from_env(env))?;
+    let (public, private) = (listen::address(env, "PORT", 3000)?, listen::address(env, "CONSOLE_PORT", 3080)?);
+    listen::address(env, "METRICS_PORT", 9090)?;
+    ensure!(public.port() != private.port() || public.port() == 0, "PORT and CONSOLE_PORT are the same");
+    Ok(format!("webhooks on {}, the console on {}", public.port(), private.port()))
 }
 
 fn notes(app: &App) {
