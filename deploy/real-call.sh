@@ -402,7 +402,7 @@ PY
 check "found of people, words, addresses and secrets in logs and metrics" "$(leaks)" nothing
 check "panics" "$(cat "$WORK"/logs/*.log | grep -c 'panicked')" 0
 echo 'What was logged as a warning or worse:'
-grep -hE '"level":"(WARN|ERROR)"' "$WORK"/logs/*.log |
+{ grep -hE '"level":"(WARN|ERROR)"' "$WORK"/logs/*.log || true; } |
   sed -E 's/.*"level":"([A-Z]+)","message":"([^"]*)".*"target":"([^"]*)".*/  \1 \3: \2/' | sort | uniq -c
 
 if [[ -n $HOLD ]]; then
