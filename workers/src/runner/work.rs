@@ -160,8 +160,7 @@ impl Worker {
                 (again(Duration::ZERO, false, "drain", &drained), Vec::new(), Vec::new())
             }
             Some(Ok(outcome)) => (End::Done { skipped: outcome.skipped }, outcome.writes, outcome.next),
-            Some(Err(error)) => {
-                let mut error = if refused(&error) { counted(error) } else { error };
+            Some(Err(mut error)) => {
                 let (writes, next) = (std::mem::take(&mut error.writes), std::mem::take(&mut error.next));
                 let end = match error.verdict {
                     Verdict::Retry { after } => match schedule::delay(job.attempt, self.tuning.retry_scale, jitter()) {
@@ -181,8 +180,7 @@ impl Worker {
     /// An attempt; of one that was the last, with what follows from that.
     async fn attempted(&self, step: &dyn Run, job: &Job) -> Result<Outcome, StepError> {
         let mut error = match self.attempt(step, job).await {
-            Err(error) if refused(&error) => counted(error),
-            Err(error) => error,
+            Err(error) => unless_refused(error),
             done => return done,
         };
         if !schedule::is_last(error.verdict, job.attempt) {
@@ -190,7 +188,8 @@ impl Worker {
         }
         let giving_up = AssertUnwindSafe(step.given_up(job)).catch_unwind();
         let given_up = outage::within(outage::PATIENCE, giving_up).await.or_ours()?;
-        let Outcome { writes, next, .. } = given_up.unwrap_or_else(|_| Ok(Outcome::default()))?;
+        let given_up = given_up.unwrap_or_else(|_| Ok(Outcome::default()));
+        let Outcome { writes, next, .. } = given_up.map_err(unless_refused)?;
         error.writes.extend(writes);
         error.next.extend(next);
         Err(error)
@@ -221,16 +220,15 @@ impl Worker {
     }
 }
 
-/// Whether what a step took for our database being away is something that the database will never answer.
-fn refused(error: &StepError) -> bool {
+/// What a step took for our database being away may be something that the database will never answer. That uses up attempts:
+/// after the last one somebody looks.
+fn unless_refused(error: StepError) -> StepError {
     let said = |cause: &(dyn std::error::Error + 'static)| {
         cause.downcast_ref::<db::Error>().is_some_and(|error| !outage::is_away(error))
     };
-    error.verdict == Verdict::Ours && error.source.chain().any(said)
-}
-
-/// Which uses up attempts: after the last one somebody looks.
-fn counted(error: StepError) -> StepError {
+    if error.verdict != Verdict::Ours || !error.source.chain().any(said) {
+        return error;
+    }
     StepError { verdict: Verdict::Retry { after: None }, reason: "database-refuses".into(), ..error }
 }
 
